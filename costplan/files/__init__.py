@@ -1,0 +1,1 @@
+"""YAML and CSV to checked values and back, with the place of every fault."""

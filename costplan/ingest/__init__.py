@@ -1,0 +1,1 @@
+"""Usage logs become task classes, evaluation logs become outcomes."""

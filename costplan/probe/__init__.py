@@ -1,0 +1,1 @@
+"""Measure curves live, on the user's own questions."""

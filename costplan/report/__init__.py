@@ -1,0 +1,1 @@
+"""Views of a plan; nothing here computes a number that the plan does not hold."""
