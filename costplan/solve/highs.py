@@ -1,0 +1,296 @@
+"""Every problem by HiGHS, on the same arrays, made exact afterwards.
+
+HiGHS works with tolerances: its plan may break a limit by a hair. A linear program's basis is
+solved again in fractions. A whole plan that breaks a limit is cut off by a valid inequality, and
+HiGHS runs again, so what is finally proven is proven for the exact limits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from costplan.solve.amounts import (
+    Amount,
+    Combination,
+    Row,
+    list_spend,
+    plain_bill,
+    quality,
+    rows,
+    total_requests,
+)
+from costplan.solve.bill import Bill, add_bill, fixed_rows
+from costplan.solve.cuts import Cut, cut_off
+from costplan.solve.decimals import Floats, Ints
+from costplan.solve.linear import LinearProgram, Parts, Usable
+from costplan.solve.problem import Goal, Problem
+from costplan.solve.sheet import Ending, Outcome, Sheet
+from costplan.solve.solution import Solution, Status
+from costplan.solve.verify import Audit, verify
+
+MAX_CUT_ROUNDS = 400
+LOOSE = 1e-11
+"""Limits are widened by this part for whole plans, so that rounding shuts nothing out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aim:
+    """What is made small: minus quality, or an amount, plus perhaps the bill."""
+
+    amount: Amount | None
+    sign: int
+    """-1 where the amount is made large."""
+    bill: bool
+    per: Fraction = Fraction(1)
+    """The stated objective is the amount divided by this (requests, for accuracy)."""
+
+    @classmethod
+    def of(cls, problem: Problem) -> Aim:
+        """Read the aim off the objective."""
+        goal = problem.objective.goal
+        per = total_requests(problem) if goal is Goal.ACCURACY else Fraction(1)
+        return cls(quality(problem), -1, goal in {Goal.COST, Goal.NET_VALUE}, per or Fraction(1))
+
+    @property
+    def maximises(self) -> bool:
+        """Whether the stated objective is made large."""
+        return self.amount is not None and self.sign < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time that is left."""
+
+    end_s: float | None
+
+    @classmethod
+    def start(cls, time_limit_s: float | None) -> Clock:
+        """Start counting down."""
+        return cls(None if time_limit_s is None else time.monotonic() + time_limit_s)
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left; None without a limit."""
+        return None if self.end_s is None else self.end_s - time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is used up."""
+        left = self.left_s
+        return left is not None and left <= 0
+
+
+class HighsSolver:
+    """HiGHS on the whole problem."""
+
+    name = "highs"
+    exact = True
+
+    def solve(
+        self, problem: Problem, *, time_limit_s: float | None = None, gap: float = 1e-9
+    ) -> Solution:
+        """Solve any problem; a whole plan is proven to the gap."""
+        return solve_aim(problem, Aim.of(problem), Clock.start(time_limit_s), gap)
+
+
+def solve_aim(problem: Problem, aim: Aim, clock: Clock, gap: float) -> Solution:
+    """Solve a problem for an aim that need not be its own objective."""
+    usable = Usable.of(problem)
+    if (usable.counts == 0).any():
+        return Solution(Status.INFEASIBLE, "highs")
+    run = _Run.of(problem, aim, usable, clock, gap)
+    if problem.splits:
+        return run.split_plan()
+    return run.whole_plan()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """One problem on its way through HiGHS."""
+
+    problem: Problem
+    aim: Aim
+    program: LinearProgram
+    bill: Bill | None
+    """Set where the bill is not plain list spend and matters."""
+    size: float
+    """What the cost is divided by for HiGHS."""
+    clock: Clock
+    gap: float
+
+    @classmethod
+    def of(cls, problem: Problem, aim: Aim, usable: Usable, clock: Clock, gap: float) -> _Run:
+        limits = rows(problem)
+        structured = not plain_bill(problem)
+        ceiling = problem.limits.usd
+        terms: list[tuple[Amount, Fraction]] = []
+        if aim.amount is not None:
+            terms.append((aim.amount, Fraction(aim.sign)))
+        if not structured:
+            if aim.bill:
+                terms.append((list_spend(problem), Fraction(1)))
+            if ceiling is not None:
+                limits.append(Row("usd", list_spend(problem), Fraction(ceiling)))
+        floors = np.zeros(0, dtype=np.int64)
+        if problem.splits and problem.min_accuracy is not None:
+            floors = np.flatnonzero(problem.min_accuracy.known)
+        cost = Combination(tuple(terms))
+        program = LinearProgram(problem, usable, cost, tuple(limits), floors)
+        coefficients = np.abs(cost.floats(problem.first)[usable.options])
+        if structured and aim.bill:
+            coefficients += list_spend(problem).floats(problem.first)[usable.options]
+        size = float(coefficients.sum()) / max(1, len(coefficients)) or 1.0
+        bill = Bill.of(problem, usable) if structured else None
+        return cls(problem, aim, program, bill, size, clock, gap)
+
+    def whole_plan(self) -> Solution:
+        """Find the best plan with one option per class."""
+        cuts: list[Cut] = []
+        for _ in range(MAX_CUT_ROUNDS):
+            outcome = self._whole_outcome(cuts)
+            if outcome.ending is Ending.INFEASIBLE:
+                return Solution(Status.INFEASIBLE, "highs")
+            if outcome.x is None:
+                break
+            main = self._chosen(outcome.x)
+            audit = verify(self.problem, main, {})
+            if audit.ok:
+                return self.finish((main, {}), audit, outcome.bound * self.size)
+            cuts.append(cut_off(self.program, main, audit))
+            if self.clock.over:
+                break
+        return self._tightened_plan(cuts)
+
+    def _whole_outcome(self, cuts: list[Cut], tighten: float = 0.0) -> Outcome:
+        """Run HiGHS on the whole-number program with the cuts found so far."""
+        loosen = 0.0 if tighten else LOOSE
+        sheet, _ = self.program.sheet(whole=True, size=self.size, tighten=tighten, loosen=loosen)
+        if self.bill is not None:
+            self._add_bill(sheet, tighten)
+        for cut in cuts:
+            sheet.row(cut.columns, np.ones(len(cut.columns)), -np.inf, float(cut.most))
+        return sheet.run(gap=self.gap, time_limit_s=self.clock.left_s)
+
+    def _add_bill(self, sheet: Sheet, tighten: float = 0.0) -> object:
+        assert self.bill is not None
+        ceiling = self.problem.limits.usd
+        limit = None if ceiling is None else Fraction(ceiling) * (1 - Fraction(tighten))
+        weight = 1.0 / self.size if self.aim.bill else 0.0
+        return add_bill(sheet, self.program, self.bill, weight=weight, ceiling=limit)
+
+    def _tightened_plan(self, cuts: list[Cut]) -> Solution:
+        """Give up proving: find a plan inside limits that are a hair tighter."""
+        best = Solution(Status.LIMIT, "highs")
+        for tighten in (1e-9, 1e-7, 1e-5):
+            outcome = self._whole_outcome(cuts, tighten)
+            if outcome.x is None:
+                continue
+            main = self._chosen(outcome.x)
+            audit = verify(self.problem, main, {})
+            if audit.ok:
+                relaxed = self._whole_outcome(cuts)
+                return self.finish((main, {}), audit, relaxed.bound * self.size)
+        return best
+
+    def _chosen(self, x: Floats) -> Ints:
+        """Return the option with the largest share of each class, the first one on a tie."""
+        usable = self.program.usable
+        ends = np.concatenate([[0], np.cumsum(usable.counts)[:-1]])
+        share = np.round(x[: len(usable.options)], 6)
+        most = np.repeat(np.maximum.reduceat(share, ends), usable.counts)
+        at = np.where(share == most, np.arange(len(share)), len(share))
+        return np.asarray(usable.options[np.minimum.reduceat(at, ends)])
+
+    def split_plan(self) -> Solution:
+        """Find the best plan with splits."""
+        if self.bill is None:
+            return self._linear_plan(self.program, Fraction(0), None)
+        sheet, _ = self.program.sheet(whole=False, size=self.size)
+        weight = 1.0 / self.size if self.aim.bill else 0.0
+        limit = self.problem.limits.usd
+        ceiling = None if limit is None else Fraction(limit)
+        columns = add_bill(sheet, self.program, self.bill, weight=weight, ceiling=ceiling)
+        outcome = sheet.run(gap=self.gap, time_limit_s=self.clock.left_s)
+        if outcome.x is None:
+            ending = outcome.ending is Ending.INFEASIBLE
+            return Solution(Status.INFEASIBLE if ending else Status.LIMIT, "highs")
+        choice = columns.choice(outcome.x)
+        fixed, total, constant = fixed_rows(self.problem, self.bill, choice, ceiling)
+        cost = self.program.cost
+        if self.aim.bill:
+            cost = Combination((*_terms(cost), *total.terms))
+        program = replace(self.program, cost=cost, rows=(*self.program.rows, *fixed))
+        return self._linear_plan(program, constant if self.aim.bill else Fraction(0), outcome)
+
+    def _linear_plan(
+        self, program: LinearProgram, constant: Fraction, proof: Outcome | None
+    ) -> Solution:
+        """Solve a linear program and make its vertex exact; proof has the bound of the whole."""
+        sheet, start = program.sheet(whole=False, size=self.size)
+        outcome = sheet.run(gap=self.gap, time_limit_s=self.clock.left_s, relax=True)
+        if outcome.ending is not Ending.OPTIMAL:
+            ending = outcome.ending is Ending.INFEASIBLE and proof is None
+            return Solution(Status.INFEASIBLE if ending else Status.LIMIT, "highs")
+        assert outcome.duals is not None
+        bound = program.dual_bound(outcome.duals, start, self.size) + float(constant)
+        if proof is not None:
+            bound = min(bound, proof.bound * self.size)
+        for parts in self._exact_parts(program, outcome, start):
+            audit = verify(self.problem, *parts)
+            if audit.ok:
+                return self.finish(parts, audit, bound)
+        return Solution(Status.LIMIT, "highs")
+
+    def _exact_parts(self, program: LinearProgram, outcome: Outcome, start: int) -> Iterator[Parts]:
+        """Try the exact vertex first, then points a hair inside the limits."""
+        yield from program.exact_plans(outcome, start)
+        assert outcome.x is not None
+        yield program.rounded_plan(outcome.x)
+        for tighten in (1e-12, 1e-11, 1e-10, 1e-9, 1e-8):
+            sheet, _ = program.sheet(whole=False, size=self.size, tighten=tighten)
+            inside = sheet.run(gap=self.gap, time_limit_s=self.clock.left_s, relax=True)
+            if inside.ending is Ending.OPTIMAL and inside.x is not None:
+                yield program.rounded_plan(inside.x)
+
+    def finish(self, parts: Parts, audit: Audit, least: float) -> Solution:
+        """Wrap a verified plan with its bound; least bounds the cost that was made small."""
+        return finish(self.aim, parts, audit, least, self.gap, "highs")
+
+
+def _terms(cost: Amount | Combination) -> tuple[tuple[Amount, Fraction], ...]:
+    """Return the terms of a combination."""
+    return cost.terms if isinstance(cost, Combination) else ((cost, Fraction(1)),)
+
+
+def finish(aim: Aim, parts: Parts, audit: Audit, least: float, gap: float, solver: str) -> Solution:
+    """State what is proven about a verified plan: least is a bound on the aim's minimum.
+
+    A bound on the wrong side of the objective is a rounding error of the bound, so the objective
+    itself is the bound then.
+    """
+    bound = -least / float(aim.per) if aim.maximises else least
+    objective = float(audit.objective)
+    bound = max(bound, objective) if aim.maximises else min(bound, objective)
+    size = max(abs(bound), abs(objective))
+    distance = abs(bound - objective) / size if size else 0.0
+    if not np.isfinite(bound):
+        distance = float("inf")
+    exact = audit.objective if bound == objective else Decimal(repr(bound))
+    proven = distance <= gap + 1e-9
+    return Solution(
+        status=Status.OPTIMAL if proven else Status.FEASIBLE,
+        solver=solver,
+        main=parts[0],
+        splits=parts[1],
+        gpus=audit.gpus,
+        objective=audit.objective,
+        bound=exact if np.isfinite(bound) else None,
+        gap=distance,
+        audit=audit,
+    )
