@@ -1,0 +1,324 @@
+"""Sending over HTTP: one attempt, timed, cancellable, with the key known to nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from costplan.providers.fault import CallError, Charge, FaultKind
+from costplan.providers.reply import Reply
+from costplan.providers.request import Request
+from costplan.providers.served import check_served
+from costplan.providers.wire import Adapter, Fold, Json, Seen, Wire, parse
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_S = 15.0
+KEEPALIVE_S = 4.0
+"""Servers of our own close an idle connection after 5 seconds; a call must not meet that."""
+DRAIN_S = 0.5
+"""How long the end of a body may take once the terminal event is there."""
+KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
+KEPT = frozenset(
+    {
+        "retry-after",
+        "retry-after-ms",
+        "x-should-retry",
+        "x-request-id",
+        "request-id",
+        "openai-processing-ms",
+        "x-gemini-service-tier",
+    }
+)
+"""Headers of a reply that are kept; everything else is dropped."""
+HIDDEN = "[key]"
+
+
+class Client:
+    """Sends requests of every protocol over one pool of connections."""
+
+    def __init__(self, *, connections: int = 256, environ: Mapping[str, str] | None = None) -> None:
+        """Take at most so many connections; keys come from the environment at send time."""
+        self._connections = connections
+        self._keys = _Keys(os.environ if environ is None else environ)
+        self._http: httpx.AsyncClient | None = None
+
+    def __repr__(self) -> str:
+        """Show nothing of the environment."""
+        return f"Client(connections={self._connections})"
+
+    async def __aenter__(self) -> Client:
+        """Open the pool."""
+        import httpx
+
+        self._http = httpx.AsyncClient(
+            limits=httpx.Limits(
+                max_connections=self._connections,
+                max_keepalive_connections=self._connections,
+                keepalive_expiry=KEEPALIVE_S,
+            ),
+            headers={"user-agent": "costplan", "accept-encoding": "identity"},
+            follow_redirects=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close every connection."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def send(self, adapter: Adapter, request: Request, key_env: str | None = None) -> Reply:
+        """Make one attempt.
+
+        Raises CallError; its message, its body and its traceback hold no key.
+        """
+        wire = adapter.encode(request)
+        key = _Key(self._keys, key_env)
+        if key.fault:
+            raise CallError(FaultKind.AUTH, key.fault)
+        exchange = Exchange(adapter, request, key)
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                return await exchange.run(self._open(), wire)
+        except CallError:
+            raise
+        except TimeoutError:
+            error, charge = FaultKind.TIMEOUT, Charge.POSSIBLE
+            message = f"no end of the reply within {request.timeout_s:g} s"
+        except Exception as other:
+            error, charge, message = _sort(other)
+            message = key.hide(message)
+        # raised here, where no library's frame with the request's headers hangs on the traceback
+        raise CallError(error, message, charge=charge)
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._http is None:
+            raise RuntimeError("the client is not open; use 'async with'")
+        return self._http
+
+
+class _Keys:
+    """Reads keys from the environment, and shows none of it in a traceback."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Remember where the keys are."""
+        self._environ = environ
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "_Keys()"
+
+    def get(self, name: str) -> str:
+        """Give the key, empty where it is not set."""
+        return self._environ.get(name, "").strip()
+
+
+class _Key:
+    """Hands a key to the request and takes it out of everything that comes back."""
+
+    __slots__ = ("_keys", "_name", "fault")
+
+    def __init__(self, keys: _Keys, name: str | None) -> None:
+        """Remember where the key is, never the key; fault says why it cannot be used."""
+        self._keys = keys
+        self._name = name
+        self.fault = ""
+        if name is None:
+            return
+        value = keys.get(name)
+        if not value:
+            self.fault = f"the environment variable {name} is not set"
+        elif not (value.isascii() and value.isprintable()):
+            self.fault = f"the key in {name} has a character that no header may hold"
+
+    def auth(self, wire: Wire) -> httpx.Auth | None:
+        """Give what puts the key into the request while it is sent."""
+        if self._name is None or not wire.key_header:
+            return None
+        import httpx
+
+        keys, name = self._keys, self._name
+
+        class _Auth(httpx.Auth):
+            def auth_flow(
+                self, request: httpx.Request
+            ) -> Generator[httpx.Request, httpx.Response, None]:
+                request.headers[wire.key_header] = wire.key_prefix + keys.get(name)
+                yield request
+
+        return _Auth()
+
+    def hide(self, text: str) -> str:
+        """Replace the key where a server echoes it."""
+        value = self._keys.get(self._name) if self._name else ""
+        return text.replace(value, HIDDEN) if value and value in text else text
+
+
+class Exchange:
+    """One request and its reply."""
+
+    def __init__(self, adapter: Adapter, request: Request, key: _Key) -> None:
+        """Start the clock when it runs."""
+        self._adapter = adapter
+        self._request = request
+        self._key = key
+        self._first: dict[Seen, float] = {}
+
+    async def run(self, http: httpx.AsyncClient, wire: Wire) -> Reply:
+        """Send and read to the end."""
+        import httpx
+
+        request = self._request
+        timeout = httpx.Timeout(
+            connect=min(CONNECT_S, request.timeout_s),
+            read=request.timeout_s,
+            write=min(60.0, request.timeout_s),
+            pool=None,
+        )
+        sent_at = datetime.now(UTC)
+        self._began = time.perf_counter()
+        async with http.stream(
+            wire.method,
+            wire.url,
+            headers=dict(wire.headers),
+            content=_json(wire),
+            auth=self._key.auth(wire),
+            timeout=timeout,
+        ) as response:
+            headers = _kept(response.headers, self._key)
+            if response.status_code != 200:
+                raise await self._failure(response, headers)
+            body, total_s = await self._body(response)
+        answer = self._adapter.decode(request, body, headers)
+        check_served(request, answer)
+        return Reply(
+            answer=answer,
+            sent_at=sent_at,
+            total_s=total_s,
+            first_reasoning_s=self._first.get(Seen.REASONING),
+            first_visible_s=self._first.get(Seen.VISIBLE),
+            headers=headers,
+            raw=body,
+        )
+
+    async def _failure(self, response: httpx.Response, headers: Mapping[str, str]) -> CallError:
+        """Read an error; one that is cut or no JSON still counts by its status."""
+        try:
+            text = self._key.hide((await response.aread()).decode("utf-8", "replace"))
+        except Exception:
+            text = ""
+        try:
+            body = parse(text)
+        except CallError:
+            body = {"message": " ".join(text.split())[:200]}
+        return self._adapter.classify(response.status_code, body, headers)
+
+    async def _body(self, response: httpx.Response) -> tuple[Json, float]:
+        """Read the reply, as a stream where it is one; gives it with the seconds it took."""
+        kind = response.headers.get("content-type", "")
+        if not (self._request.stream and ("event-stream" in kind or "ndjson" in kind)):
+            text = (await response.aread()).decode("utf-8", "replace")
+            total_s = time.perf_counter() - self._began
+            return parse(self._key.hide(text)), total_s
+        fold = self._adapter.fold()
+        events = _sse(response) if "event-stream" in kind else _ndjson(response)
+        async with aclosing(events) as stream:
+            ended_s = await self._read(stream, fold)
+        return fold.body(), ended_s
+
+    async def _read(self, events: AsyncIterator[tuple[str, str]], fold: Fold) -> float:
+        """Feed every event; gives the seconds to the terminal one, or to the end."""
+        async for event, data in events:
+            seen = fold.feed(event, self._key.hide(data))
+            if seen is not Seen.NOTHING and seen not in self._first:
+                self._first[seen] = time.perf_counter() - self._began
+            if fold.done:
+                break
+        ended_s = time.perf_counter() - self._began
+        if fold.done:
+            await _drain(events)
+        return ended_s
+
+
+def _json(wire: Wire) -> bytes:
+    """Write the body; everything beyond ASCII is escaped, so that no text can break it."""
+    try:
+        return json.dumps(wire.body, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError):
+        raise CallError(
+            FaultKind.BAD_REQUEST, "the request holds a value that JSON cannot"
+        ) from None
+
+
+async def _drain(events: AsyncIterator[tuple[str, str]]) -> None:
+    """Read the rest of a body, so that the connection can be used again; nothing can fail."""
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in events:
+                pass
+    except Exception:
+        return
+
+
+async def _sse(response: httpx.Response) -> AsyncGenerator[tuple[str, str]]:
+    """Cut server-sent events."""
+    from httpx_sse import EventSource
+
+    response.encoding = "utf-8"
+    async with aclosing(EventSource(response).aiter_sse()) as events:
+        async for event in events:
+            if event.data:
+                yield event.event, event.data
+
+
+async def _ndjson(response: httpx.Response) -> AsyncGenerator[tuple[str, str]]:
+    """Cut lines at the byte \\n, and nowhere else."""
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield "", line.decode("utf-8", "replace")
+    if rest.strip():
+        yield "", rest.decode("utf-8", "replace")
+
+
+def _kept(headers: httpx.Headers, key: _Key) -> dict[str, str]:
+    """Keep the headers that are of use."""
+    return {
+        name: key.hide(value)
+        for name, value in headers.items()
+        if name in KEPT or name.startswith(KEPT_PREFIXES)
+    }
+
+
+def _sort(error: Exception) -> tuple[FaultKind, Charge, str]:
+    """Say what a library's exception means for the call and for the bill."""
+    import httpx
+
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return FaultKind.UNREACHABLE, Charge.NONE, f"no connection ({what})"
+    if isinstance(error, httpx.TimeoutException):
+        return FaultKind.TIMEOUT, Charge.POSSIBLE, f"the provider fell silent ({what})"
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError):
+        return FaultKind.BAD_REQUEST, Charge.NONE, f"the request cannot be sent ({what})"
+    if isinstance(error, httpx.HTTPError | httpx.StreamError):
+        return FaultKind.BROKEN_STREAM, Charge.POSSIBLE, f"the connection broke ({what})"
+    raise error
