@@ -22,11 +22,14 @@ class Measurement:
     model: str
     """Name of the model's profile: "o3"."""
     setting: str
-    """Position of the model's knob as the profile names it: "high", "16000", "fixed"."""
+    """Position of the model's knob as the profile names it: "high", "16000", "fixed"; or
+    "unstated", which no profile has: such a row can be shown, but is no option."""
     n_questions: int | None
     """Graded questions, at least 1; None where the source does not say."""
     accuracy: float
     """Share of right answers, 0 to 1."""
+    samples: int = 1
+    """Answers drawn per question: 1 is one call, more is a vote or a choice among them."""
     accuracy_se: float | None = None
     """Standard error of the accuracy as published, a fraction."""
     input_tokens: float | None = None
