@@ -174,7 +174,7 @@ class ResponsesFold:
         if data == "[DONE]":
             return Seen.NOTHING
         value = parse(data)
-        kind = value.get("type", event)
+        kind = str(value.get("type", event))
         if kind == "error":
             raise openai_errors.error_inside({"error": value.get("error", value)})
         if kind in TERMINAL_EVENTS:

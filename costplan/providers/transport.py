@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from types import TracebackType
@@ -233,11 +233,12 @@ class Exchange:
         """Read the reply, as a stream where it is one; gives it with the seconds it took."""
         kind = response.headers.get("content-type", "")
         if not (self._request.stream and ("event-stream" in kind or "ndjson" in kind)):
-            text = (await response.aread()).decode("utf-8", "replace")
+            text = self._key.hide((await response.aread()).decode("utf-8", "replace"))
             total_s = time.perf_counter() - self._began
-            return parse(self._key.hide(text)), total_s
+            return parse(text), total_s
         fold = self._adapter.fold()
-        events = _sse(response) if "event-stream" in kind else _ndjson(response)
+        cut = _sse if "event-stream" in kind else _ndjson
+        events = cut(response, self._key.hide)
         async with aclosing(events) as stream:
             ended_s = await self._read(stream, fold)
         return fold.body(), ended_s
@@ -245,7 +246,7 @@ class Exchange:
     async def _read(self, events: AsyncIterator[tuple[str, str]], fold: Fold) -> float:
         """Feed every event; gives the seconds to the terminal one, or to the end."""
         async for event, data in events:
-            seen = fold.feed(event, self._key.hide(data))
+            seen = fold.feed(event, data)
             if seen is not Seen.NOTHING and seen not in self._first:
                 self._first[seen] = time.perf_counter() - self._began
             if fold.done:
@@ -276,7 +277,9 @@ async def _drain(events: AsyncIterator[tuple[str, str]]) -> None:
         return
 
 
-async def _sse(response: httpx.Response) -> AsyncGenerator[tuple[str, str]]:
+async def _sse(
+    response: httpx.Response, hide: Callable[[str], str]
+) -> AsyncGenerator[tuple[str, str]]:
     """Cut server-sent events."""
     from httpx_sse import EventSource
 
@@ -284,19 +287,21 @@ async def _sse(response: httpx.Response) -> AsyncGenerator[tuple[str, str]]:
     async with aclosing(EventSource(response).aiter_sse()) as events:
         async for event in events:
             if event.data:
-                yield event.event, event.data
+                yield event.event, hide(event.data)
 
 
-async def _ndjson(response: httpx.Response) -> AsyncGenerator[tuple[str, str]]:
+async def _ndjson(
+    response: httpx.Response, hide: Callable[[str], str]
+) -> AsyncGenerator[tuple[str, str]]:
     """Cut lines at the byte \\n, and nowhere else."""
     rest = b""
     async for chunk in response.aiter_bytes():
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if line.strip():
-                yield "", line.decode("utf-8", "replace")
+                yield "", hide(line.decode("utf-8", "replace"))
     if rest.strip():
-        yield "", rest.decode("utf-8", "replace")
+        yield "", hide(rest.decode("utf-8", "replace"))
 
 
 def _kept(headers: httpx.Headers, key: _Key) -> dict[str, str]:

@@ -269,21 +269,21 @@ def test_streams_fold_into_the_same_answer(recorded, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_streams_that_are_cut_are_broken_wherever_they_end(recorded, name):
     """Cut before any of its last events, a stream is a fault that may be on the bill."""
-    speaks, request = speaker(name)
+    speaks, _ = speaker(name)
     lines = recorded(name)["stream"]["lines"]
     whole, _ = feed(speaks, {"lines": lines})
+    broken = 0
     for end in range(len(lines)):
-        if lines[end].endswith("[DONE]") or not lines[end] or name == "gemini" and end >= 4:
+        if all(line in {"", "data: [DONE]"} for line in lines[end:]):
+            assert feed(speaks, {"lines": lines[:end]})[0] == whole
             continue
-        part = {"lines": lines[:end]}
-        try:
-            body, _ = feed(speaks, part)
-        except CallError as fault:
-            assert fault.kind is FaultKind.BROKEN_STREAM
-            assert fault.charge is Charge.POSSIBLE
-            assert fault.retry
-        else:
-            assert body == whole, end
+        with pytest.raises(CallError) as caught:
+            feed(speaks, {"lines": lines[:end]})
+        assert caught.value.kind is FaultKind.BROKEN_STREAM
+        assert caught.value.charge is Charge.POSSIBLE
+        assert caught.value.retry
+        broken += 1
+    assert broken >= 3
 
 
 def test_an_error_inside_a_stream_is_a_fault(recorded):
@@ -340,8 +340,8 @@ def test_a_response_that_failed_is_a_fault():
         speaks.decode(request, {"status": "queued"}, {})
     assert caught.value.kind is FaultKind.UNFINISHED
     fold = speaks.fold()
+    event = {"type": "error", "code": "rate_limit_exceeded", "message": "too fast"}
     with pytest.raises(CallError, match="too fast") as caught:
-        event = {"type": "error", "code": "rate_limit_exceeded", "message": "too fast"}
         fold.feed("error", json.dumps(event))
     assert caught.value.kind is FaultKind.RATE_LIMITED
 
@@ -507,9 +507,10 @@ def test_conversations_and_system_prompts_are_written():
 
 
 KEYS = st.sampled_from(
-    "choices message content delta usage finish_reason error output type text status done response"
-    " candidates usageMetadata parts stop_reason prompt_tokens completion_tokens input_tokens"
-    " output_tokens candidatesTokenCount promptTokenCount index eval_count thinking".split()
+    """choices message content delta usage finish_reason error output type text status done
+    response candidates usageMetadata parts stop_reason prompt_tokens completion_tokens
+    input_tokens output_tokens candidatesTokenCount promptTokenCount index eval_count
+    thinking""".split()  # noqa: SIM905 - a list of these words would take a page
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
@@ -518,18 +519,21 @@ JSON = st.recursive(
 )
 
 
+def answers(act):
+    """Whether there was an answer; a fault is the only other way."""
+    try:
+        act()
+    except CallError as fault:
+        return not str(fault)
+    return True
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(body=st.dictionaries(KEYS, JSON, max_size=8), name=st.sampled_from(list(PROTOCOLS)))
 def test_garbage_is_a_fault_and_never_a_traceback(body, name):
     """Whatever JSON a server sends, each protocol answers or raises CallError."""
     speaks = adapter(name, Endpoint("http://x"))
     request = asked()
-    for act in (
-        lambda: speaks.decode(request, body, {}),
-        lambda: speaks.classify(500, body, {}),
-        lambda: (fold := speaks.fold(), fold.feed("x", json.dumps(body)), fold.body()),
-    ):
-        try:
-            act()
-        except CallError as fault:
-            assert str(fault)
+    answers(lambda: speaks.decode(request, body, {}))
+    answers(lambda: (fold := speaks.fold(), fold.feed("x", json.dumps(body)), fold.body()))
+    assert str(speaks.classify(500, body, {}))
