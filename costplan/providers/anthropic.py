@@ -169,6 +169,14 @@ def _error_inside(body: Mapping[str, Any]) -> CallError:
     )
 
 
+DELTAS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+}
+"""Type of a delta to the field of the block that it adds to."""
+
+
 class MessageFold:
     """Puts the events of a message together."""
 
@@ -201,12 +209,13 @@ class MessageFold:
 
     def _delta(self, index: int, delta: Mapping[str, Any]) -> Seen:
         """Keep what a delta adds."""
-        name = {"text_delta": "text", "thinking_delta": "thinking"}.get(str(delta.get("type")))
-        piece = delta.get(name) if name else None
-        if name is None or not isinstance(piece, str) or not piece:
+        name = DELTAS.get(str(delta.get("type")), "")
+        piece = delta.get(name)
+        if not isinstance(piece, str) or not piece:
             return Seen.NOTHING
         self._pieces.setdefault((index, name), []).append(piece)
-        return Seen.VISIBLE if name == "text" else Seen.REASONING
+        seen = {"text": Seen.VISIBLE, "thinking": Seen.REASONING}
+        return seen.get(name, Seen.NOTHING)
 
     def body(self) -> Json:
         """Give the message. Raises CallError when the stream ended too early."""
