@@ -17,11 +17,19 @@ from costplan.domain.money import EXACT
 from costplan.domain.price import Price, PriceListing, UnknownPriceError
 from costplan.domain.profile import PriceKey, Profile
 from costplan.domain.workload import StatedPrice
+from costplan.files.cost_map import match_cost_map, read_litellm_cost_map
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, PriceCalculation, Provider
 
-__all__ = ["PRICE_HOUR_UTC", "find_price", "hosts_of", "list_prices"]
+__all__ = [
+    "PRICE_HOUR_UTC",
+    "find_price",
+    "hosts_of",
+    "list_prices",
+    "match_cost_map",
+    "read_litellm_cost_map",
+]
 
 PRICE_HOUR_UTC = 12
 """Hour of the day, in UTC, that prices are taken at.
