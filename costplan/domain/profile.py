@@ -20,6 +20,8 @@ class Knob(Record):
     """`effort`: a level. `budget`: a number of tokens. `switch`: on or off. `fixed`: no knob."""
     vendor_default: str | None = None
     """Setting the vendor takes when a request is silent; null where unknown."""
+    thinks: bool = True
+    """Whether the model reasons before it answers, at settings other than `off` and `none`."""
     cap_covers: Literal["all", "visible"] = "all"
     """Whether max_output_tokens caps reasoning and answer, or the answer only."""
     source: Text

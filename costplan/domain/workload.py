@@ -16,7 +16,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Objective(Record):
-    """What to make the most of: `{maximize: value}`, or `{minimize: cost, target_accuracy: 0.85}`."""
+    """What to make the most of: `{maximize: value}` or `{minimize: cost, target_value: 9}`."""
 
     maximize: Literal["value", "accuracy", "net_value"] | None = None
     """`value`: requests x value of a right answer x accuracy. `accuracy`: mean over all requests.
@@ -172,6 +172,8 @@ class Evidence(Record):
     """The task_class in that CSV; the class's own name when absent."""
     reasoning_scale: Positive = Decimal(1)
     """How long this class thinks, relative to the evidence; scales reasoning tokens only."""
+    reasoning_tokens: dict[Name, NotNegative] = Field(default_factory=dict)
+    """Mean reasoning tokens per request where you know them: {gpt-5/high: 9000}; not scaled."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -1,0 +1,90 @@
+"""The command table, and the one place where failures become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from costplan import __version__
+from costplan.domain.errors import CostplanError, InputError
+
+app = typer.Typer(
+    name="costplan",
+    help="Decide where reasoning models should think, and how long, for your money.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"costplan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Decide where reasoning models should think, and how long, for your money."""
+
+
+def add_commands() -> None:
+    """Put every command into the table, in the order in which a newcomer meets them."""
+    from costplan.cli.check import check
+    from costplan.cli.curves import app as curves
+    from costplan.cli.export import export
+    from costplan.cli.init import init
+    from costplan.cli.optimize import optimize
+    from costplan.cli.profiles import app as profiles
+    from costplan.cli.schema import schema
+    from costplan.cli.show import show
+
+    for command in (init, check, optimize, show, export, schema):
+        app.command()(command)
+    app.add_typer(profiles, name="profiles")
+    app.add_typer(curves, name="curves")
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    add_commands()
+    try:
+        app()
+    except CostplanError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of the pipe has left: nothing more to say to it, nothing went wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("COSTPLAN_DEBUG"):
+            raise
+        typer.echo(
+            f"costplan failed in a way it should not: {type(error).__name__}: {error}\n"
+            "Nothing was written. Run again with COSTPLAN_DEBUG=1 for the trace, and report it.",
+            err=True,
+        )
+        sys.exit(1)
+
+
+def _report(error: CostplanError) -> None:
+    from costplan.report.faults import write_failure, write_faults
+
+    as_json = "--json" in sys.argv[1:]
+    if isinstance(error, InputError):
+        write_faults(error.faults, as_json=as_json)
+    else:
+        write_failure(error, as_json=as_json)

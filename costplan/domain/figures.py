@@ -1,0 +1,96 @@
+"""How numbers are written for people; the only place that formats them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from costplan.domain.money import round_to_foot, round_to_unit
+
+UNKNOWN = "–"
+PERIOD_WORDS = {"day": "a day", "week": "a week", "month": "a month", "quarter": "a quarter"}
+
+
+def write_period(period: str) -> str:
+    """Write what an amount is per: "a month"."""
+    return PERIOD_WORDS.get(period, "a year")
+
+
+def write_usd(amount: Decimal | None, *, cents: bool | None = None) -> str:
+    """Write dollars: "$24,870", or with cents below 1,000 dollars or when asked."""
+    if amount is None:
+        return UNKNOWN
+    if cents is None:
+        cents = abs(amount) < 1000 and amount != amount.to_integral_value()
+    rounded = round_to_unit(amount, Decimal("0.01") if cents else Decimal(1))
+    sign = "−" if rounded < 0 else ""
+    return f"{sign}${abs(rounded):,}"
+
+
+def write_usd_column(amounts: list[Decimal]) -> list[str]:
+    """Write dollars of one column so that the rounded rows add up to the rounded total."""
+    whole = sum(abs(amount) for amount in amounts) >= 10_000
+    rounded = round_to_foot(amounts, Decimal(1) if whole else Decimal("0.01"))
+    return [f"${amount:,}" for amount in rounded]
+
+
+def write_unit_usd(amount: Decimal | None) -> str:
+    """Write dollars per request with three significant digits: "$0.0123"."""
+    if amount is None:
+        return UNKNOWN
+    if amount == 0:
+        return "$0"
+    places = max(2, 2 - amount.adjusted())
+    return f"${amount:.{places}f}"
+
+
+def write_percent(share: float | Decimal | None, places: int = 1) -> str:
+    """Write a share as percent: "91.2 %"."""
+    return UNKNOWN if share is None else f"{float(share) * 100:.{places}f} %"
+
+
+def write_points(difference: float) -> str:
+    """Write a difference of shares in percentage points: "+2.1 points"."""
+    return f"{_sign(difference * 100, 1)} points"
+
+
+def write_range(low: float, high: float) -> str:
+    """Write an interval of shares in percent: "86–95"."""
+    return f"{low * 100:.0f}–{high * 100:.0f}"
+
+
+def write_seconds(seconds: float | Decimal | None) -> str:
+    """Write seconds: "2.4 s", without decimals from 10 on."""
+    if seconds is None:
+        return UNKNOWN
+    number = float(seconds)
+    return f"{number:,.0f} s" if number >= 10 else f"{number:.1f} s"
+
+
+def write_count(number: float | Decimal | None) -> str:
+    """Write a count: "900,000"; two decimals where it is not whole and small."""
+    if number is None:
+        return UNKNOWN
+    exact = Decimal(str(number))
+    whole = exact == exact.to_integral_value() or abs(exact) >= 100
+    return f"{exact:,.0f}" if whole else f"{exact:,.2f}"
+
+
+def write_value(number: float | Decimal | None, unit: str) -> str:
+    """Write a value in its unit: dollars, or plain."""
+    if number is None:
+        return UNKNOWN
+    return write_usd(Decimal(str(number))) if unit == "usd" else write_count(number)
+
+
+def write_change(difference: Decimal) -> str:
+    """Write a difference of dollars in words: "$9,300 less", "$20 more", "the same money"."""
+    if round_to_unit(difference) == 0:
+        return "the same money"
+    return f"{write_usd(abs(difference))} {'less' if difference < 0 else 'more'}"
+
+
+def _sign(number: float, places: int) -> str:
+    text = f"{abs(number):.{places}f}"
+    if float(text) == 0:
+        return f"±{text}"
+    return f"{'−' if number < 0 else '+'}{text}"

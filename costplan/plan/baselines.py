@@ -1,0 +1,229 @@
+"""Simple ways to run the same workload, to compare a plan with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from costplan.domain.option import Option
+from costplan.plan.allocation import Allocation
+from costplan.plan.case import Case, ClassCase
+from costplan.plan.model import Baseline
+from costplan.plan.problem import exact_accuracy, pose
+
+if TYPE_CHECKING:
+    from costplan.solve.problem import Problem
+    from costplan.solve.verify import Audit
+
+Name = Literal["cheapest", "best_single", "class_blind_mix", "highest_effort", "today"]
+WHOLE = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A baseline with the allocation it consists of; None where it cannot be formed."""
+
+    name: Name
+    """Which one."""
+    allocation: Allocation | None
+    """What it does."""
+    detail: str
+    """What it consists of, or why it cannot be formed."""
+    problem: Problem | None = None
+    """Limits that it is judged under."""
+
+    def judge(self) -> Baseline:
+        """Add the baseline up."""
+        if self.allocation is None or self.problem is None:
+            return Baseline(
+                name=self.name,
+                usd=None,
+                accuracy=None,
+                value=None,
+                feasible=False,
+                detail=self.detail,
+            )
+        audit = self.allocation.audit(self.problem)
+        return Baseline(
+            name=self.name,
+            usd=audit.bill_usd,
+            accuracy=None if audit.accuracy is None else float(audit.accuracy),
+            value=float(audit.value),
+            feasible=audit.ok,
+            detail=self.detail,
+        )
+
+
+def find_rivals(case: Case, problem: Problem) -> list[Rival]:
+    """Form every baseline of a case."""
+    rivals = [
+        _pick_each(case, "cheapest", _cheapest, "each class at its cheapest option"),
+        _best_single(case, problem),
+        _class_blind_mix(case),
+        _pick_each(
+            case,
+            "highest_effort",
+            _highest_effort,
+            "each class's most accurate model at its highest effort",
+        ),  # fmt: skip
+    ]
+    if any(part.task.today for part in case.classes):
+        rivals.append(_today(case))
+    return [Rival(r.name, r.allocation, r.detail, problem) for r in rivals]
+
+
+def _allowed(part: ClassCase) -> list[int]:
+    """Places of options that the class's latency limit leaves; all where it leaves none."""
+    limit = part.task.max_p95_latency_s
+    places = [
+        i
+        for i, option in enumerate(part.options)
+        if limit is None or (option.p95_latency_s is not None and option.p95_latency_s <= limit)
+    ]
+    return places or list(range(len(part.options)))
+
+
+def true_usd(case: Case, option: Option) -> Decimal:
+    """Dollars per request, own GPUs at their price per token when full."""
+    if option.pool is None or option.tokens_per_request is None:
+        return option.usd_per_request
+    pool = case.workload.pools[option.pool]
+    return pool.usd_per_gpu * option.tokens_per_request / pool.tokens_per_gpu
+
+
+def _cheapest(case: Case, part: ClassCase) -> int:
+    return min(
+        _allowed(part),
+        key=lambda i: (true_usd(case, part.options[i]), -part.options[i].accuracy.mean, i),
+    )
+
+
+def _highest_effort(case: Case, part: ClassCase) -> int:
+    best = max(part.options, key=lambda option: option.accuracy.mean)
+    mine = [i for i, option in enumerate(part.options) if option.model == best.model]
+    return max(mine, key=lambda i: (true_usd(case, part.options[i]), -i))
+
+
+def _pick_each(
+    case: Case, name: Name, pick: Callable[[Case, ClassCase], int], detail: str
+) -> Rival:
+    picks = tuple(((pick(case, part), WHOLE),) for part in case.classes)
+    return Rival(name, Allocation(case, picks), detail)
+
+
+def _common(case: Case) -> list[str]:
+    """Names of options that every class has, in the first class's order."""
+    shared = set.intersection(*({o.name for o in part.options} for part in case.classes))
+    return [option.name for option in case.classes[0].options if option.name in shared]
+
+
+def _everywhere(case: Case, shares: Iterable[tuple[str, Decimal]]) -> Allocation:
+    mix = tuple(shares)
+    places = [{option.name: i for i, option in enumerate(part.options)} for part in case.classes]
+    return Allocation(
+        case, tuple(tuple((place[name], share) for name, share in mix) for place in places)
+    )
+
+
+def _best_single(case: Case, problem: Problem) -> Rival:
+    def rank(name: str, audit: Audit) -> tuple[bool, Decimal]:
+        worth = audit.objective if case.workload.objective.maximize else -audit.objective
+        return audit.ok, worth if audit.ok else -audit.bill_usd
+
+    tried = [(name, _everywhere(case, [(name, WHOLE)])) for name in _common(case)]
+    if not tried:
+        return Rival("best_single", None, "no option serves every class")
+    name, allocation = max(tried, key=lambda one: rank(one[0], one[1].audit(problem)))
+    return Rival("best_single", allocation, f"everything on {name}")
+
+
+def _class_blind_mix(case: Case) -> Rival:
+    from costplan.solve.room import solve
+
+    names = _common(case)
+    if not names:
+        return Rival("class_blind_mix", None, "no option serves every class")
+    merged = _merge(case, names)
+    solution = solve(merged)
+    if not solution.has_plan:
+        return Rival("class_blind_mix", None, "no mix of shared options keeps the ceilings")
+    mix = [(names[option], share) for option, share in solution.picks_of(0) if share > 0]
+    said = " + ".join(f"{float(share):.0%} {name}" for name, share in mix)
+    return Rival("class_blind_mix", _everywhere(case, mix), said)
+
+
+def _merge(case: Case, names: list[str]) -> Problem:
+    """Pose the case as one class whose options are the shared ones, with the same totals."""
+
+    from costplan.domain.money import EXACT
+    from costplan.solve.build import ClassRow, OptionRow, build_problem
+    from costplan.solve.problem import Limits
+
+    whole = pose(case)
+    requests = sum((part.task.requests for part in case.classes), Decimal(0))
+    worth = sum((part.task.requests * part.task.worth for part in case.classes), Decimal(0))
+    by_accuracy = case.workload.objective.maximize == "accuracy" or (
+        case.workload.objective.target_accuracy is not None
+    )
+
+    def mean(
+        name: str, read: Callable[[ClassCase, Option], Decimal | None], per: Decimal
+    ) -> Decimal | None:
+        parts = [(part, _named(part, name)) for part in case.classes]
+        values = [(part.task.requests, read(part, option)) for part, option in parts]
+        if per == 0 or any(value is None for _, value in values):
+            return None
+        total = sum((n * value for n, value in values if value is not None), Decimal(0))
+        return EXACT.divide(total, per).quantize(Decimal("1e-12"), context=EXACT)
+
+    rows = []
+    for name in names:
+        accuracy = (
+            mean(name, lambda _, o: exact_accuracy(o), requests)
+            if by_accuracy or worth == 0
+            else mean(name, lambda p, o: p.task.worth * exact_accuracy(o), worth)
+        )
+        rows.append(
+            OptionRow(
+                name=name,
+                provider="",
+                accuracy=min(accuracy or Decimal(0), WHOLE),
+                usd=mean(name, lambda _, o: true_usd(case, o), requests) or Decimal(0),
+                mean_latency_s=mean(name, lambda _, o: o.mean_latency_s, requests),
+            )
+        )
+    row = ClassRow(
+        name="all",
+        requests=requests,
+        weight=EXACT.divide(worth, requests).quantize(Decimal("1e-12"), context=EXACT),
+        options=rows,
+    )
+    limits = Limits(usd=whole.limits.usd, mean_latency_s=whole.limits.mean_latency_s)
+    return build_problem([row], limits=limits, objective=whole.objective, splits=True)
+
+
+def _named(part: ClassCase, name: str) -> Option:
+    return next(option for option in part.options if option.name == name)
+
+
+def _today(case: Case) -> Rival:
+    picks = []
+    for part in case.classes:
+        today = part.task.today
+        if today is None:
+            return Rival("today", None, f"class {part.task.name!r} does not say what it does today")
+        found = [
+            i
+            for i, option in enumerate(part.options)
+            if today.model in (option.model, option.name)
+            and (today.setting is None or today.setting == option.setting)
+        ]
+        if not found:
+            said = today.model if today.setting is None else f"{today.model}/{today.setting}"
+            why = next((e.reason for e in part.exclusions if e.name in (said, today.model)), "")
+            because = f": {why}" if why else ""
+            return Rival("today", None, f"{said} is no option of class {part.task.name!r}{because}")
+        picks.append(((found[0], WHOLE),))
+    return Rival("today", Allocation(case, tuple(picks)), "what every class does today")

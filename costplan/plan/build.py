@@ -1,0 +1,238 @@
+"""From a case to a plan: solve, keep the margin, compare, and write down what it rests on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from costplan import __version__
+from costplan.domain.errors import LimitError
+from costplan.plan.allocation import Allocation
+from costplan.plan.baselines import find_rivals
+from costplan.plan.case import Case
+from costplan.plan.considered import consider
+from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
+from costplan.plan.margin import keep, usd_sd, z_of
+from costplan.plan.marginal import list_ceilings, list_next_steps, trace_frontier
+from costplan.plan.model import (
+    SCHEMA_VERSION,
+    Conflict,
+    Objective,
+    Plan,
+    PoolUse,
+    WorkloadRef,
+)
+from costplan.plan.problem import pose
+from costplan.plan.verdict import list_assumptions, list_warnings, pronounce
+
+if TYPE_CHECKING:
+    from costplan.solve.problem import Problem
+    from costplan.solve.solution import Solution
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a plan is to be made."""
+
+    solver: str = "auto"
+    """Name of the solver; `auto` picks by what the problem needs."""
+    naive: bool = False
+    """Take estimates at their word: no margin on the dollar ceiling."""
+    time_limit_s: float | None = None
+    """Seconds after which the solver gives what it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A problem with its solution and what that means for the classes."""
+
+    problem: Problem
+    """Limits planned under; the dollar ceiling is the planning budget."""
+    solution: Solution
+    """The solver's answer."""
+    allocation: Allocation
+    """Options and shares."""
+
+
+def build_plan(case: Case, manner: Manner | None = None) -> Plan:
+    """Make the plan of a case.
+
+    An infeasible case gives a plan without lines that names the conflict. Raises LimitError when
+    the time limit came before any plan.
+    """
+    manner = manner or Manner()
+    problem = pose(case)
+    solved, sure = _solve_with_margin(case, problem, manner)
+    if isinstance(solved, Solved):
+        return _write_plan(case, problem, solved, sure, manner)
+    return _write_infeasible(case, problem, solved, manner)
+
+
+def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
+    from costplan.solve.room import solve
+    from costplan.solve.solution import Status
+
+    solution = solve(problem, solver=manner.solver, time_limit_s=manner.time_limit_s)
+    if solution.status is Status.LIMIT:
+        raise LimitError("the time limit came before any plan; give it more with --time-limit")
+    if not solution.has_plan:
+        return solution
+    return Solved(problem, solution, Allocation.of_solution(case, problem, solution))
+
+
+def _solve_with_margin(
+    case: Case, problem: Problem, manner: Manner
+) -> tuple[Solved | Solution, bool]:
+    """Solve, with the dollar ceiling kept at the workload's confidence; say whether it is."""
+    ceiling = case.workload.ceilings.usd
+    whole = _solve(case, problem, manner)
+    if ceiling is None or manner.naive or not isinstance(whole, Solved):
+        return whole, True
+
+    def plan(budget: Decimal) -> Solved | None:
+        if budget == ceiling:
+            return whole if isinstance(whole, Solved) else None
+        solved = _solve(case, pose(case, usd=budget), manner)
+        return solved if isinstance(solved, Solved) else None
+
+    def read(solved: Solved) -> tuple[Decimal, float]:
+        audit = solved.allocation.audit(problem)
+        return audit.bill_usd, usd_sd(solved.allocation)
+
+    kept = keep(ceiling, plan, read, z_of(float(case.workload.confidence)))
+    return (whole, True) if kept is None else (kept.planned, kept.sure)
+
+
+def _reference(case: Case) -> WorkloadRef:
+    workload = case.workload
+    return WorkloadRef(
+        name=workload.name,
+        period=workload.period,
+        starts=case.starts.isoformat(),
+        digest=case.digest,
+        file=case.file,
+    )
+
+
+def _now() -> str:
+    """The time, or SOURCE_DATE_EPOCH where a build is to be the same every time."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    now = dt.datetime.fromtimestamp(int(epoch), dt.UTC) if epoch else dt.datetime.now(dt.UTC)
+    return now.replace(microsecond=0).isoformat()
+
+
+def _value_unit(case: Case) -> str:
+    tasks = [part.task for part in case.classes]
+    if all(task.value_usd is not None for task in tasks):
+        return "usd"
+    return "weight" if any(task.weight is not None for task in tasks) else "requests"
+
+
+def _common(case: Case, manner: Manner) -> dict[str, object]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "costplan_version": __version__,
+        "created_at": _now(),
+        "seed": case.workload.seed,
+        "confidence": 0.0 if manner.naive else float(case.workload.confidence),
+        "workload": _reference(case),
+        "splits": case.workload.splits,
+        "value_unit": _value_unit(case),
+        "prices": list_prices(case),
+    }
+
+
+def _objective(case: Case, solution: Solution) -> Objective:
+    aim = case.workload.objective
+    target = aim.target_accuracy if aim.target_accuracy is not None else aim.target_value
+    return Objective(
+        maximize=aim.maximize,
+        minimize=aim.minimize,
+        target=None if target is None else float(target),
+        value=None if solution.objective is None else float(solution.objective),
+        bound=None if solution.bound is None else float(solution.bound),
+        gap=solution.gap,
+    )
+
+
+def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner: Manner) -> Plan:
+    audit = solved.allocation.audit(problem)
+    if not audit.ok:
+        broken = ", ".join(usage.name for usage in audit.violations)
+        raise AssertionError(f"the {solved.solution.solver} solver broke {broken or audit.faults}")
+    confidence = float(case.workload.confidence)
+    lines = list_lines(solved.allocation)
+    totals = total_up(solved.allocation, audit, confidence)
+    rivals = find_rivals(case, problem)
+    draft = Plan.model_validate(
+        _common(case, manner)
+        | {
+            "status": solved.solution.status.value,
+            "solver": solved.solution.solver,
+            "objective": _objective(case, solved.solution),
+            "verdict": "",
+            "lines": lines,
+            "totals": totals,
+            "ceilings": list_ceilings(solved.problem, solved.solution, audit),
+            "baselines": [rival.judge() for rival in rivals],
+            "pools": [
+                PoolUse(
+                    name=pool.name,
+                    gpus=gpus,
+                    usd=gpus * pool.usd_per_gpu,
+                    tokens_used=tokens,
+                    tokens_available=gpus * pool.tokens_per_gpu,
+                )
+                for pool, gpus, tokens in zip(
+                    problem.pools, audit.gpus, audit.pool_tokens, strict=True
+                )
+            ],
+            "conflict": (),
+            "smallest_usd": None,
+            "next_steps": list_next_steps(case, solved.problem, solved.solution),
+            "frontier": trace_frontier(case, problem),
+            "evidence": list_evidence(solved.allocation),
+            "considered": consider(case, solved.problem, solved.solution),
+            "assumptions": list_assumptions(solved.allocation),
+            "warnings": (),
+        }
+    )
+    warned = draft.model_copy(
+        update={"warnings": list_warnings(draft, case, solved.allocation, sure=sure)}
+    )
+    return warned.model_copy(update={"verdict": pronounce(warned)})
+
+
+def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: Manner) -> Plan:
+    from costplan.solve.conflict import find_conflict
+
+    conflict = find_conflict(problem)
+    draft = Plan.model_validate(
+        _common(case, manner)
+        | {
+            "status": "infeasible",
+            "solver": solution.solver,
+            "objective": _objective(case, solution),
+            "verdict": "",
+            "lines": (),
+            "totals": None,
+            "ceilings": (),
+            "baselines": [rival.judge() for rival in find_rivals(case, problem)],
+            "pools": (),
+            "conflict": [
+                Conflict(limit=member.limit, shortfall=member.shortfall)
+                for member in conflict.members
+            ],
+            "smallest_usd": conflict.smallest_usd,
+            "next_steps": (),
+            "frontier": (),
+            "evidence": (),
+            "considered": (),
+            "assumptions": (),
+            "warnings": (),
+        }
+    )
+    return draft.model_copy(update={"verdict": pronounce(draft)})

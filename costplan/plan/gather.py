@@ -1,0 +1,282 @@
+"""From a workload to a case: every class with the options that its evidence and prices allow."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costplan.domain.errors import Fault, InputError
+from costplan.domain.estimate import Estimate
+from costplan.domain.measurement import Measurement
+from costplan.domain.option import Exclusion, Option
+from costplan.domain.profile import Profile
+from costplan.domain.workload import Evidence, TaskClass, Workload
+from costplan.plan.case import Case, ClassCase, Note
+from costplan.plan.market import Market
+from costplan.plan.measured import Tables, gather_measured
+from costplan.plan.options import (
+    Draft,
+    draft_options,
+    find_barrier,
+    make_option,
+    match_model,
+    state_option,
+    take_as_measured,
+)
+from costplan.plan.tokens import TokenEvidence
+
+if TYPE_CHECKING:
+    from costplan.evidence.belief import Belief, Beliefs
+
+ACCURACY_PLACES = 9
+"""Decimal places to which an estimated accuracy is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a workload is joined with."""
+
+    profiles: Mapping[str, Profile]
+    """Models by name."""
+    measurements: tuple[Measurement, ...]
+    """All curves."""
+    base: Path
+    """Folder that paths in the workload are relative to."""
+    file: str | None = None
+    """The workload's file as the user named it."""
+    digest: str = ""
+    """SHA-256 of what the workload came from."""
+    today: dt.date | None = None
+    """Day taken where the workload names none; the clock's when absent."""
+
+
+def gather(workload: Workload, sources: Sources) -> Case:
+    """Join a workload with profiles, prices and curves.
+
+    Raises InputError when a class is left without any option.
+    """
+    day = workload.starts or sources.today or dt.datetime.now(dt.UTC).date()
+    market = Market(sources.profiles, day, workload.prices, workload.hosts)
+    tables = Tables(sources.base)
+    parts = _gather_classes(workload, market, tables, sources)
+    _refuse_empty([part for part, _, _ in parts], sources)
+    from costplan.evidence.belief import Beliefs
+
+    beliefs = Beliefs.join(belief for _, belief, _ in parts if belief is not None)
+    notes = [note for _, _, noted in parts for note in noted]
+    return Case(
+        workload=workload,
+        file=sources.file,
+        digest=sources.digest,
+        starts=day,
+        classes=tuple(part for part, _, _ in parts),
+        beliefs=beliefs,
+        ends={n: p.ends for n, p in sources.profiles.items() if p.ends is not None},
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+Part = tuple[ClassCase, "Beliefs | None", list[Note]]
+
+
+def _gather_classes(
+    workload: Workload, market: Market, tables: Tables, sources: Sources
+) -> list[Part]:
+    """Gather every class; the faults of all of them come together."""
+    parts: list[Part] = []
+    faults: list[Fault] = []
+    for task in workload.classes:
+        try:
+            parts.append(_gather_class(task, workload, market, tables, sources))
+        except InputError as error:
+            faults += (replace(f, file=f.file or sources.file or "") for f in error.faults)
+    if faults:
+        raise InputError(faults)
+    return parts
+
+
+def _gather_class(
+    task: TaskClass, workload: Workload, market: Market, tables: Tables, sources: Sources
+) -> Part:
+    stated = tuple(state_option(option) for option in task.options)
+    evidence = task.evidence
+    beliefs: Beliefs | None
+    if evidence is None:
+        return ClassCase(task, stated, (), "stated in the workload"), None, []
+    if evidence.outcomes is not None:
+        part, measured, notes = gather_measured(task, evidence, market, tables)
+        belief = measured.classes[task.name]
+        weighed = weigh(part.options, belief, float(workload.confidence))
+        part, beliefs = replace(part, options=weighed), measured
+    else:
+        part, beliefs, notes = _gather_published(task, evidence, workload, market, sources)
+    whole = replace(part, options=(*stated, *part.options))
+    return whole, beliefs, notes
+
+
+def _gather_published(
+    task: TaskClass, evidence: Evidence, workload: Workload, market: Market, sources: Sources
+) -> Part:
+    from costplan.evidence.published import read_curve
+
+    source, others = choose_source(task, evidence, market, sources.measurements)
+    rows = [
+        row
+        for row in sources.measurements
+        if (row.source, row.benchmark, row.samples) == (source, evidence.benchmark, 1)
+        and row.model in market.profiles
+    ]
+    drafts = list(draft_options(rows, dict(market.profiles)))
+    options, exclusions = _price_drafts(task, drafts, market, rows, sources.measurements)
+    curve = read_curve(rows)
+    beliefs = curve.with_settings(
+        (draft.model, draft.setting) for draft in drafts if draft.interpolated
+    ).carry_over([task.name])
+    believed = weigh(options, beliefs.classes[task.name], float(workload.confidence), rows)
+    notes = [Note("published", note, task.name) for note in curve.notes]
+    if others:
+        said = f"{evidence.benchmark} is taken from {source}; {', '.join(others)} have it too"
+        notes.append(Note("source_chosen", said, task.name))
+    said = f"{evidence.benchmark} ({source})"
+    return ClassCase(task, believed, exclusions, said), beliefs, notes
+
+
+def choose_source(
+    task: TaskClass, evidence: Evidence, market: Market, measurements: Sequence[Measurement]
+) -> tuple[str, list[str]]:
+    """Choose whose run of a benchmark to take: the source with most models the class may use.
+
+    Returns the source and the others that have the benchmark. Raises InputError when nobody does.
+    """
+    models: dict[str, set[str]] = {}
+    for row in measurements:
+        if (
+            row.benchmark == evidence.benchmark
+            and row.samples == 1
+            and row.model in market.profiles
+        ):
+            usable = find_barrier(task, row.model, market.profiles[row.model], market.day) is None
+            models.setdefault(row.source, set()).update([row.model] if usable else [])
+    if evidence.source is not None and evidence.source in models:
+        return evidence.source, []
+    if not models or evidence.source is not None:
+        who = f" by {evidence.source}" if evidence.source else ""
+        raise InputError(
+            [
+                Fault(
+                    f"class {task.name!r}: no curve of benchmark {evidence.benchmark!r}{who}",
+                    advice="`costplan curves` lists what there is",
+                )
+            ]
+        )
+    ranked = sorted(models, key=lambda source: (-len(models[source]), source))
+    return ranked[0], ranked[1:]
+
+
+def _price_drafts(
+    task: TaskClass,
+    drafts: Sequence[Draft],
+    market: Market,
+    rows: Sequence[Measurement],
+    everything: Sequence[Measurement],
+) -> tuple[list[Option], tuple[Exclusion, ...]]:
+    tokens = TokenEvidence.gather(rows, everything, dict(market.profiles))
+    options: list[Option] = []
+    exclusions: dict[str, Exclusion] = {}
+    for draft in drafts:
+        profile = market.profiles[draft.model]
+        barrier = find_barrier(task, draft.model, profile, market.day)
+        made = barrier or _make(task, draft, market, tokens)
+        if isinstance(made, Option):
+            options.append(made)
+        else:
+            exclusions.setdefault(made.name, made)
+    missing = sorted(set(market.profiles) - {draft.model for draft in drafts})
+    for model in missing:
+        if match_model(task.models, model) and task.models.allow != ("*",):
+            exclusions[model] = Exclusion(model, "no_curve", "the benchmark has no curve of it")
+    order = {name: place for place, name in enumerate(market.profiles)}
+    places = {
+        (model, label): place
+        for model in market.profiles
+        for place, label in enumerate(market.profiles[model].settings)
+    }
+    options.sort(key=lambda o: (order[o.model], places[o.model, o.setting]))
+    return options, tuple(exclusions.values())
+
+
+def _make(
+    task: TaskClass, draft: Draft, market: Market, tokens: TokenEvidence
+) -> Option | Exclusion:
+    profile = market.profiles[draft.model]
+    if task.input_tokens is None:
+        return take_as_measured(draft, profile, batch=task.batch)
+    price = market.price(draft.model, task)
+    if isinstance(price, Exclusion):
+        return price
+    return make_option(task, draft, profile, price, tokens)
+
+
+def weigh(
+    options: Sequence[Option],
+    belief: Belief,
+    confidence: float,
+    rows: Sequence[Measurement] = (),
+) -> tuple[Option, ...]:
+    """Give every option the accuracy that its class's evidence allows."""
+    from costplan.evidence.costs import USUAL_CV2
+    from costplan.evidence.published import ASSUMED_QUESTIONS
+
+    questions = {(row.model, row.setting): row.n_questions for row in rows}
+    return tuple(
+        replace(
+            option,
+            accuracy=_round(belief.estimate((option.model, option.setting), confidence)),
+            usd_relative_sd=option.usd_relative_sd
+            or math.sqrt(
+                USUAL_CV2 / (questions.get((option.model, option.setting)) or ASSUMED_QUESTIONS)
+            ),
+        )
+        for option in options
+    )
+
+
+def _round(estimate: Estimate) -> Estimate:
+    mean = round(estimate.mean, ACCURACY_PLACES)
+    return replace(
+        estimate,
+        mean=mean,
+        low=min(round(estimate.low, ACCURACY_PLACES), mean),
+        high=max(round(estimate.high, ACCURACY_PLACES), mean),
+    )
+
+
+def _refuse_empty(parts: Sequence[ClassCase], sources: Sources) -> None:
+    faults = [
+        Fault(
+            f"class {part.task.name!r} has no option: {_sum_up(part.exclusions)}",
+            file=sources.file or "",
+            advice="choose another benchmark (`costplan curves`), allow more models or state options",
+        )
+        for part in parts
+        if not part.options
+    ]
+    if faults:
+        raise InputError(faults)
+
+
+def _sum_up(exclusions: Sequence[Exclusion]) -> str:
+    if not exclusions:
+        return "its evidence names no model that has a profile"
+    reasons: dict[str, list[str]] = {}
+    for exclusion in exclusions:
+        reasons.setdefault(exclusion.reason, []).append(exclusion.name)
+    said = [
+        f"{', '.join(names[:3])}{'…' if len(names) > 3 else ''}: {reason}"
+        for reason, names in reasons.items()
+    ]
+    return "; ".join(said[:4])

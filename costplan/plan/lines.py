@@ -1,0 +1,168 @@
+"""The lines of a plan, its totals, and the prices and measurements it rests on."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
+
+from costplan.domain.estimate import Estimate, Grade
+from costplan.domain.money import EXACT
+from costplan.domain.option import Option
+from costplan.plan.allocation import Allocation
+from costplan.plan.case import Case, ClassCase
+from costplan.plan.margin import usd_interval, usd_sd
+from costplan.plan.model import (
+    Accuracy,
+    EvidenceUsed,
+    Interval,
+    Line,
+    PriceUsed,
+    Totals,
+    UsdInterval,
+)
+from costplan.plan.problem import exact_accuracy
+
+if TYPE_CHECKING:
+    from costplan.evidence.belief import Forecast
+    from costplan.solve.verify import Audit
+
+
+def list_lines(allocation: Allocation) -> list[Line]:
+    """Write a line for every class and chosen option."""
+    with localcontext(EXACT):
+        return [_line(part, option, share) for part, option, share in allocation.parts()]
+
+
+def write_accuracy(estimate: Estimate) -> Accuracy:
+    """Write an estimate as the plan holds it."""
+    return Accuracy(
+        mean=estimate.mean, low=estimate.low, high=estimate.high, grade=estimate.grade.value
+    )
+
+
+def _line(part: ClassCase, option: Option, share: Decimal) -> Line:
+    task = part.task
+    planned = task.requests * share
+
+    def times(number: Decimal | None) -> Decimal | None:
+        return None if number is None else number * planned
+
+    return Line(
+        task_class=task.name,
+        team=task.team,
+        requests=task.requests,
+        option=option.name,
+        model=option.model,
+        provider=option.provider,
+        setting=option.setting,
+        policy=option.policy,
+        share=share,
+        requests_planned=planned,
+        usd=planned * option.usd_per_request,
+        usd_per_request=option.usd_per_request,
+        value=planned * task.worth * exact_accuracy(option),
+        accuracy=write_accuracy(option.accuracy),
+        mean_latency_s=option.mean_latency_s,
+        p95_latency_s=option.p95_latency_s,
+        batch=option.price is not None and option.price.batch,
+        input_tokens=times(option.input_tokens),
+        cached_input_tokens=times(option.cached_input_tokens),
+        output_tokens=times(option.output_tokens),
+        reasoning_tokens=times(option.reasoning_tokens),
+        pool=option.pool,
+        notes=option.notes,
+    )
+
+
+def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
+    """Add the plan up, with intervals at a confidence."""
+    low, high = usd_interval(audit.bill_usd, usd_sd(allocation), confidence)
+    accuracy = 0.0 if audit.accuracy is None else float(audit.accuracy)
+    forecast = forecast_accuracy(allocation, confidence)
+    down, up = (
+        (0.0, 0.0)
+        if forecast is None
+        else (forecast.mean - forecast.low, forecast.high - forecast.mean)
+    )
+    with localcontext(EXACT):
+        return Totals(
+            usd=audit.bill_usd,
+            usd_list=sum(audit.list_usd.values(), Decimal(0)),
+            requests=sum((part.task.requests for part in allocation.case.classes), Decimal(0)),
+            value=audit.value,
+            accuracy=Interval(
+                mean=accuracy, low=max(0.0, accuracy - down), high=min(1.0, accuracy + up)
+            ),
+            mean_latency_s=audit.mean_latency_s,
+            usd_interval=UsdInterval(low=low, high=high),
+        )
+
+
+def forecast_accuracy(
+    allocation: Allocation, confidence: float, minus: Allocation | None = None
+) -> Forecast | None:
+    """Forecast the mean accuracy over all requests, or its difference to another allocation.
+
+    Stated options are exact and left out of the forecast; None when nothing else is chosen.
+    """
+    case = allocation.case
+    requests = sum(float(part.task.requests) for part in case.classes)
+    shares = _uncertain_shares(allocation)
+    others = None if minus is None else _uncertain_shares(minus)
+    if not shares and not others:
+        return None
+    weights = {
+        part.task.name: float(part.task.requests) / requests
+        for part in case.classes
+        if part.task.name in case.beliefs.classes
+    }
+    return case.beliefs.forecast(shares, weights, confidence=confidence, minus=others)
+
+
+def _uncertain_shares(allocation: Allocation) -> dict[str, dict[tuple[str, str], float]]:
+    shares: dict[str, dict[tuple[str, str], float]] = {}
+    for part, option, share in allocation.parts():
+        if option.accuracy.grade is not Grade.STATED:
+            mine = shares.setdefault(part.task.name, {})
+            mine[option.model, option.setting] = float(share)
+    return shares
+
+
+def list_prices(case: Case) -> list[PriceUsed]:
+    """List every price that an option of the case was computed from."""
+    prices = {
+        option.price: None
+        for part in case.classes
+        for option in part.options
+        if option.price is not None
+    }
+    return [
+        PriceUsed(
+            model=price.model,
+            provider=price.provider,
+            as_of=price.as_of.isoformat(),
+            input_usd_per_mtok=price.input_usd_per_mtok,
+            cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
+            output_usd_per_mtok=price.output_usd_per_mtok,
+            batch=price.batch,
+            source=price.source,
+        )
+        for price in prices
+    ]
+
+
+def list_evidence(allocation: Allocation) -> list[EvidenceUsed]:
+    """List the measurements behind the chosen options."""
+    return [
+        EvidenceUsed(
+            task_class=part.task.name,
+            model=option.model,
+            setting=option.setting,
+            source=option.source.source,
+            benchmark=option.source.benchmark,
+            n_questions=option.source.n_questions,
+            accuracy=option.source.accuracy,
+            grade=option.accuracy.grade.value,
+        )
+        for part, option, _ in allocation.parts()
+    ]

@@ -1,0 +1,121 @@
+"""The dollar ceiling kept with confidence: how far the bill may stray from its forecast.
+
+Costs are raw means of token counts; a planner that picks what looked cheap picks what was lucky.
+So a plan of k dollars keeps k * exp(z * sd / k) under the ceiling, with z = 2.5 at a confidence
+of 0.9 (calibrated by backtest on tables of real outcomes).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from statistics import NormalDist
+from typing import Generic, TypeVar
+
+from costplan.plan.allocation import Allocation
+
+STEPS = 14
+"""Bisections of the planning budget."""
+CENT = Decimal("0.01")
+Planned = TypeVar("Planned")
+
+
+def z_of(confidence: float) -> float:
+    """Standard errors to keep, growing with the confidence like the one-sided normal quantile."""
+    from costplan.evidence.costs import MARGIN_Z
+
+    normal = NormalDist()
+    return MARGIN_Z * normal.inv_cdf(confidence) / normal.inv_cdf(0.9)
+
+
+def usd_sd(allocation: Allocation) -> float:
+    """Standard error of an allocation's dollars.
+
+    Lines that rest on the same measurement err together, lines on the same benchmark's questions
+    partly, others independently.
+    """
+    from costplan.evidence.cells import USUAL_RHO
+
+    blocks: dict[tuple[str, str], dict[str, float]] = {}
+    for part, option, share in allocation.parts():
+        sd = float(part.task.requests * share * option.usd_per_request) * option.usd_relative_sd
+        if sd > 0:
+            block = blocks.setdefault((option.source.source, option.source.benchmark), {})
+            block[option.name] = block.get(option.name, 0.0) + sd
+    variance = 0.0
+    for block in blocks.values():
+        whole = sum(block.values())
+        apart = sum(sd**2 for sd in block.values())
+        variance += apart + USUAL_RHO * (whole**2 - apart)
+    return math.sqrt(variance)
+
+
+def usd_interval(usd: Decimal, sd: float, confidence: float) -> tuple[Decimal, Decimal]:
+    """Interval of the bill, log-normal; the bill itself when nothing is uncertain."""
+    if usd <= 0 or sd == 0:
+        return usd, usd
+    from costplan.evidence import costs
+
+    low, high = costs.usd_interval(float(usd), sd, confidence)
+    return Decimal(repr(low)).quantize(CENT), Decimal(repr(high)).quantize(CENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[Planned]):
+    """The plan that keeps the ceiling with confidence."""
+
+    planned: Planned
+    """The plan; the one without margin where none keeps it."""
+    sure: bool
+    """Whether the margin is kept."""
+
+
+def keep(
+    ceiling: Decimal,
+    plan: Callable[[Decimal], Planned | None],
+    read: Callable[[Planned], tuple[Decimal, float]],
+    z: float,
+) -> Kept[Planned] | None:
+    """Find the plan of the largest budget whose dollars plus margin stay under the ceiling.
+
+    `plan` gives the best plan of a budget or None, `read` its dollars and their standard error.
+    None when not even the whole ceiling allows a plan.
+    """
+    whole = plan(ceiling)
+    if whole is None:
+        return None
+    if _with_margin(read(whole), z) <= ceiling:
+        return Kept(whole, sure=True)
+    best: Planned | None = None
+    low, high = Decimal(0), ceiling
+    for step in range(STEPS):
+        budget = _next_budget(low, high, ceiling, read(whole), z, step)
+        tried = plan(budget)
+        if tried is not None and _with_margin(read(tried), z) <= ceiling:
+            best, low = tried, budget
+        elif tried is None:
+            low = budget
+        else:
+            high = budget
+        if high - low <= ceiling / 20_000:
+            break
+    return Kept(whole, sure=False) if best is None else Kept(best, sure=True)
+
+
+def _next_budget(
+    low: Decimal, high: Decimal, ceiling: Decimal, read: tuple[Decimal, float], z: float, step: int
+) -> Decimal:
+    """Start from the margin of the whole ceiling's plan, which is nearly right, then bisect."""
+    usd, sd = read
+    guess = ceiling * ceiling / _with_margin((usd, sd), z) if step == 0 and usd > 0 else None
+    budget = guess if guess is not None and low < guess < high else (low + high) / 2
+    return budget.quantize(Decimal("1e-6"), rounding=ROUND_DOWN)
+
+
+def _with_margin(read: tuple[Decimal, float], z: float) -> Decimal:
+    usd, sd = read
+    if usd <= 0 or sd == 0:
+        return usd
+    return usd * Decimal(repr(math.exp(min(z * sd / float(usd), 50.0))))

