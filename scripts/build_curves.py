@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from costplan.domain.measurement import Measurement
 from costplan.files.curves import list_benchmarks, load_curves, write_curves
@@ -47,7 +48,10 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One line of curve_names.csv: which rows it is about, and what becomes of them."""
+    """One line of curve_names.csv: which rows it is about, and what becomes of them.
+
+    `blank` names columns whose published value is known to be wrong; the note says why.
+    """
 
     source: str
     published_as: str
@@ -162,9 +166,10 @@ def to_measurement(row: dict[str, str], name: Name) -> Measurement:
         note="; ".join(filter(None, (row["note"], name.note))),
         published_as=row["model"],
     )
-    if name.blank:
-        measurement = replace(measurement, **{name.blank: None}, usd_basis="")
-    return measurement
+    wrong: dict[str, Any] = dict.fromkeys(name.blank.split())
+    if "usd" in wrong:
+        return replace(measurement, **wrong, usd_basis="")
+    return replace(measurement, **wrong)
 
 
 def _number(cell: str) -> float | None:

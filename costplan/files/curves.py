@@ -117,7 +117,10 @@ def list_benchmarks(measurements: Iterable[Measurement]) -> tuple[BenchmarkSumma
 
 
 def write_curves(path: Path, measurements: Iterable[Measurement]) -> None:
-    """Write measurements as a curve table; reading it gives the same measurements."""
+    """Write measurements as a curve table; reading it gives the same measurements.
+
+    Line breaks inside a text become spaces.
+    """
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -151,6 +154,8 @@ def _to_cell(value: object) -> str:
     """Write one value; unknown is blank, and a number has no exponent."""
     if value is None:
         return ""
+    if isinstance(value, str):
+        return " ".join(value.splitlines())
     if isinstance(value, float):
         value = Decimal(repr(value))
     if isinstance(value, Decimal):
@@ -167,6 +172,7 @@ class _Table:
     lines: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     n_faults: int = 0
+    first_hidden: int | None = None
 
     def fault(
         self, message: str, *, line: int | None = None, cell: int | None = None, advice: str = ""
@@ -174,6 +180,7 @@ class _Table:
         """Note a fault of the file, of a line, or of one cell of a line."""
         self.n_faults += 1
         if self.n_faults > MAX_FAULTS:
+            self.first_hidden = self.first_hidden or line
             return
         shown = self.lines[line - 1] if line and line <= len(self.lines) else ""
         column, width = _find_cell(shown, cell) if cell is not None else (None, 1)
@@ -194,11 +201,8 @@ class _Table:
         hidden = self.n_faults - len(self.faults)
         if not hidden:
             return self.faults
-        last = max(fault.line or 0 for fault in self.faults)
-        return [
-            *self.faults,
-            Fault(f"{hidden} more faults are not listed", str(self.path), line=last),
-        ]
+        more = f"{hidden} more faults are not listed"
+        return [*self.faults, Fault(more, str(self.path), line=self.first_hidden)]
 
 
 def _find_cell(line: str, index: int) -> tuple[int, int]:
