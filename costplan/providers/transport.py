@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from costplan.providers.fault import CallError, Charge, FaultKind
 from costplan.providers.reply import Reply
@@ -19,6 +20,8 @@ from costplan.providers.served import check_served
 from costplan.providers.wire import Adapter, Fold, Json, Seen, Wire, parse
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 CONNECT_S = 15.0
@@ -43,31 +46,22 @@ HIDDEN = "[key]"
 
 
 class Client:
-    """Sends requests of every protocol over one pool of connections."""
+    """Sends requests of every protocol; as many at once as its callers start."""
 
-    def __init__(self, *, connections: int = 256, environ: Mapping[str, str] | None = None) -> None:
-        """Take at most so many connections; keys come from the environment at send time."""
-        self._connections = connections
+    def __init__(self, *, environ: Mapping[str, str] | None = None) -> None:
+        """Take keys from the environment, at send time."""
         self._keys = _Keys(os.environ if environ is None else environ)
-        self._http: httpx.AsyncClient | None = None
+        self._free: dict[tuple[str, str], list[httpx.AsyncClient]] = {}
+        self._all: list[httpx.AsyncClient] | None = None
+        self._tls: ssl.SSLContext | None = None
 
     def __repr__(self) -> str:
         """Show nothing of the environment."""
-        return f"Client(connections={self._connections})"
+        return "Client()"
 
     async def __aenter__(self) -> Client:
-        """Open the pool."""
-        import httpx
-
-        self._http = httpx.AsyncClient(
-            limits=httpx.Limits(
-                max_connections=self._connections,
-                max_keepalive_connections=self._connections,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-            headers={"user-agent": "costplan", "accept-encoding": "identity"},
-            follow_redirects=False,
-        )
+        """Get ready; connections are made on use."""
+        self._all = []
         return self
 
     async def __aexit__(
@@ -77,9 +71,42 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         """Close every connection."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        opened, self._all = self._all or [], None
+        self._free = {}
+        for http in opened:
+            await http.aclose()
+
+    @contextmanager
+    def _connection(self, url: str) -> Iterator[httpx.AsyncClient]:
+        """Lend a client of one connection, the one to this host that was used last.
+
+        A pool of n connections looks at all of them for every call, which costs more than the
+        call itself from about sixteen on; so each has a pool to itself.
+        """
+        free = self._free.setdefault(urlsplit(url)[:2], [])
+        http = free.pop() if free else self._open()
+        try:
+            yield http
+        finally:
+            free.append(http)
+
+    def _open(self) -> httpx.AsyncClient:
+        import httpx
+
+        if self._all is None:
+            raise RuntimeError("the client is not open; use 'async with'")
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        http = httpx.AsyncClient(
+            limits=httpx.Limits(
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S
+            ),
+            verify=self._tls,
+            headers={"user-agent": "costplan", "accept-encoding": "identity"},
+            follow_redirects=False,
+        )
+        self._all.append(http)
+        return http
 
     async def send(self, adapter: Adapter, request: Request, key_env: str | None = None) -> Reply:
         """Make one attempt.
@@ -92,8 +119,9 @@ class Client:
             raise CallError(FaultKind.AUTH, key.fault)
         exchange = Exchange(adapter, request, key)
         try:
-            async with asyncio.timeout(request.timeout_s):
-                return await exchange.run(self._open(), wire)
+            with self._connection(wire.url) as http:
+                async with asyncio.timeout(request.timeout_s):
+                    return await exchange.run(http, wire)
         except CallError:
             raise
         except TimeoutError:
@@ -104,11 +132,6 @@ class Client:
             message = key.hide(message)
         # raised here, where no library's frame with the request's headers hangs on the traceback
         raise CallError(error, message, charge=charge)
-
-    def _open(self) -> httpx.AsyncClient:
-        if self._http is None:
-            raise RuntimeError("the client is not open; use 'async with'")
-        return self._http
 
 
 class _Keys:
