@@ -143,11 +143,12 @@ def _per_mtok(entry: Mapping[str, Any], key: str) -> Decimal | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError(f"{key}: expected a number, found {value!r}")
-    if abs(value) > 1:
+    number = Decimal(value)
+    if abs(number) > 1:
         raise ValueError(f"{key}: {value} is more than a dollar per token")
     with localcontext(EXACT):
         # the map holds binary fractions written out, 1.3999999999999998e-07 for 0.14 per million
-        amount = (Decimal(value) * 1_000_000).quantize(_FINEST)
+        amount = (number * 1_000_000).quantize(_FINEST)
         return amount.normalize() if amount else Decimal(0)
 
 

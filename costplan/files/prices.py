@@ -318,8 +318,14 @@ def _advice(name: str, profile: Profile) -> str:
 
 
 def _models_at(provider: Provider, name: str, profile: Profile) -> Iterator[ModelInfo]:
-    """Yield the provider's models of the same name; another version or size is another model."""
-    wanted = _plain_names(name) | _plain_names(profile.model)
+    """Yield the provider's models of the same name; another version or size is another model.
+
+    The id on the wire is asked for as well, but not that of an open model: hosts reuse such names
+    for later models (deepseek-chat).
+    """
+    wanted = _plain_names(name)
+    if not profile.open_weights:
+        wanted |= _plain_names(profile.model)
     for model in provider.models:
         if wanted & _plain_names(model.id):
             yield model
@@ -331,6 +337,7 @@ def _plain_names(model: str) -> set[str]:
     A maker before a dot may or may not be part of the name: deepseek.r1-v1:0, openai.gpt-oss-20b.
     """
     plain = model.casefold().rpartition("/")[2]
+    plain = re.sub(r"^(global|regional)\.", "", plain)
     plain = re.sub(r"-v\d+:\d+$|-latest$", "", plain)
     plain = re.sub(r"-20\d\d-?\d\d-?\d\d(-v\d)?$", "", plain)
     plain = re.sub(r"(?<=\d)p(?=\d)", ".", plain)

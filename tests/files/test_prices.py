@@ -268,9 +268,26 @@ def test_host_matches_the_same_model_only() -> None:
     assert "aws" in caught.value.faults[0].advice
 
 
+def test_host_is_not_asked_for_a_reused_id() -> None:
+    """DeepSeek's id deepseek-chat, which came to serve later models, is no price of V3."""
+    v3 = profile("openrouter", "deepseek/deepseek-chat", open_weights=True)
+    with pytest.raises(UnknownPriceError, match="no price of it at host 'deepseek'"):
+        find(v3, name="deepseek-v3", host="deepseek")
+
+
+def test_closed_model_at_another_host() -> None:
+    """A closed model is found at a cloud that resells it, by its id."""
+    opus = profile("anthropic", "claude-opus-4-1-20250805", "claude-opus-4-1")
+    price = find(opus, name="claude-opus-4-1", host="aws")
+    assert price.provider == "aws"
+    assert price.source.endswith("(aws/regional.anthropic.claude-opus-4-1-20250805-v1:0)")
+
+
 def test_hosts_of_an_open_model() -> None:
     """The hosts that the library has a price for are named, whatever they call the model."""
-    hosts = hosts_of("deepseek-v3.2", profile("openrouter", "deepseek/deepseek-v3.2"))
+    hosts = hosts_of(
+        "deepseek-v3.2", profile("openrouter", "deepseek/deepseek-v3.2", open_weights=True)
+    )
     assert {"openrouter", "fireworks", "avian", "deepseek"} <= set(hosts)
     assert "groq" not in hosts
 
