@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from costplan.domain.day import Day
 from costplan.domain.numbers import Fraction, NotNegative, Positive, WholePositive
 from costplan.domain.record import Record
 
@@ -48,7 +48,7 @@ class Setting(Record):
 class DatedPrice(Record):
     """A price from a day on; a change is appended, never edited."""
 
-    starts: dt.date
+    starts: Day
     """First day of the price."""
     input_usd_per_mtok: NotNegative
     """Dollars per million input tokens."""
@@ -60,7 +60,7 @@ class DatedPrice(Record):
     """What a batch request pays per dollar of these prices; no batch price when absent."""
     source: Text
     """Where the price was read."""
-    checked: dt.date
+    checked: Day
     """Day it was read."""
 
 
@@ -84,7 +84,7 @@ class Speed(Record):
     """Median output tokens per second, reasoning included."""
     source: Text
     """Where this was read."""
-    date: dt.date
+    date: Day
     """Day of the reading."""
 
 
@@ -101,9 +101,9 @@ class Profile(Record):
     """Patterns of what a reply may call itself."""
     open_weights: bool = False
     """Whether the weights are public, so that others or own hardware can serve it."""
-    released: dt.date | None = None
+    released: Day | None = None
     """Day of release; null where unknown."""
-    ends: dt.date | None = None
+    ends: Day | None = None
     """Day the vendor stops answering; null where none is announced."""
     ends_note: str | None = None
     """What happens then, and where it was read."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from costplan.domain.day import Day
 from costplan.domain.numbers import Fraction, NotNegative, Positive, Whole, WholePositive
 from costplan.domain.record import Record
 
@@ -291,7 +291,7 @@ class Workload(Record):
     """Title of the plan."""
     period: Literal["day", "week", "month", "quarter", "year"] = "month"
     """What volumes and dollar ceilings are per."""
-    starts: dt.date | None = None
+    starts: Day | None = None
     """First day of the period; prices and models of that day are used. Today when absent."""
     objective: Objective = Objective(maximize="value")
     """What to make the most of."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from costplan.domain.errors import Fault, InputError
-from costplan.files.document import Document, Path, Scalar, child, plain
+from costplan.files.document import Document, Path, Scalar, plain
 from costplan.files.model_shape import record_at
 from costplan.files.wording import word_error
 
@@ -84,7 +84,9 @@ def _find_late_faults(
         part = _part(data, path)
         if record is None or not isinstance(part, dict):
             continue
-        for message in _broken_rules(record, part, {p[-1] for p in bad if p and p[:-1] == path}):
+        for message in _broken_rules(
+            record, part, {str(p[-1]) for p in bad if p and p[:-1] == path}
+        ):
             error = {"type": "value_error", "loc": path, "msg": message}
             faults.append(word_error(document, model, error))
     return faults
@@ -99,9 +101,7 @@ def _part(data: object, path: Path) -> object:
     return data
 
 
-def _broken_rules(
-    record: type[BaseModel], part: dict[str, object], faulty: set[str | int]
-) -> list[str]:
+def _broken_rules(record: type[BaseModel], part: dict[str, object], faulty: set[str]) -> list[str]:
     """Messages of the record's own rules that can be judged without the faulty fields."""
     values = {}
     for name in record.model_fields:
@@ -112,13 +112,13 @@ def _broken_rules(
                 faulty = faulty | {name}
     partial = record.model_construct(**values)
     for name in faulty:
-        partial.__dict__.pop(str(name), None)
+        partial.__dict__.pop(name, None)
     messages = []
     for rule in record.__pydantic_decorators__.model_validators.values():
         if rule.info.mode != "after":
             continue
         try:
-            rule.func(partial)  # type: ignore[call-arg,arg-type]
+            rule.func(partial)
         except AttributeError:
             continue  # the rule reads a faulty field: no verdict
         except (ValueError, AssertionError) as error:
@@ -133,6 +133,3 @@ def _adapter(record: type[BaseModel], name: str) -> TypeAdapter[Any]:
     if field.metadata:
         wanted = Annotated[wanted, *field.metadata]
     return TypeAdapter(wanted)
-
-
-__all__ = ["check", "child", "find_faults"]

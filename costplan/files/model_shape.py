@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -17,9 +17,9 @@ def record_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
     return wanted if isinstance(wanted, type) and issubclass(wanted, BaseModel) else None
 
 
-def type_at(model: type[BaseModel], path: Path) -> Any:
+def type_at(model: type[BaseModel], path: Path) -> object:
     """Find the type that a model expects at a path; None where it expects nothing known."""
-    wanted: Any = model
+    wanted: object = model
     for step in path:
         wanted = _inside(wanted, step)
     return _bare(wanted)
@@ -37,7 +37,7 @@ def keys_below(record: type[BaseModel], depth: int = 2) -> Iterator[tuple[str, s
                     yield key, f"{name}.{holder}"
 
 
-def _inside(wanted: Any, step: str | int) -> Any:
+def _inside(wanted: object, step: str | int) -> object:
     wanted = _bare(wanted)
     if isinstance(wanted, type) and issubclass(wanted, BaseModel):
         field = wanted.model_fields.get(str(step))
@@ -50,7 +50,7 @@ def _inside(wanted: Any, step: str | int) -> Any:
     return None
 
 
-def _bare(wanted: Any) -> Any:
+def _bare(wanted: object) -> object:
     """Take off Annotated and `| None`."""
     while True:
         if get_origin(wanted) is Annotated:
@@ -64,7 +64,7 @@ def _bare(wanted: Any) -> Any:
             return wanted
 
 
-def _innermost(wanted: Any) -> Any:
+def _innermost(wanted: object) -> object:
     wanted = _bare(wanted)
     if get_origin(wanted) in {tuple, list}:
         return _innermost(get_args(wanted)[0])

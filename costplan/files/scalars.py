@@ -14,7 +14,7 @@ _WHOLE = re.compile(rf"[-+]?{_DIGITS}")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _REAL = re.compile(rf"[-+]?(?:\.{_DIGITS}|{_DIGITS}(?:\.(?:{_DIGITS})?)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)")
-_WORDS: dict[str, None | bool | Decimal] = {
+_WORDS: dict[str, bool | Decimal | None] = {
     "": None,
     "~": None,
     "null": None,
@@ -33,7 +33,7 @@ _WORDS: dict[str, None | bool | Decimal] = {
 _LONGEST_INT = 100
 """Digits beyond which a whole number is kept as Decimal: Python refuses to print longer ints."""
 
-ScalarValue = None | bool | int | Decimal | str
+ScalarValue = bool | int | Decimal | str | None
 
 
 def read_scalar(text: str) -> ScalarValue:

@@ -10,7 +10,9 @@ from pathlib import Path
 from costplan.domain.errors import Fault, InputError
 from costplan.files.suggestions import did_you_mean
 
-_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNREADABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _OTHER_ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",

@@ -106,8 +106,8 @@ def _missing_key(document: Document, model: type[BaseModel], path: Path) -> Faul
     record = record_at(model, path[:-1])
     field = record.model_fields.get(key) if record else None
     meaning = (field.description or "").split("\n")[0] if field else ""
-    fault = document.fault(path[:-1], f"'{key}' is missing", f"{key}: {meaning}" if meaning else "")
-    return fault
+    advice = f"{key}: {meaning}" if meaning else ""
+    return document.fault(path[:-1], f"'{key}' is missing", advice)
 
 
 def _broken_rule(document: Document, path: Path, finding: Finding) -> Fault:
@@ -116,8 +116,7 @@ def _broken_rule(document: Document, path: Path, finding: Finding) -> Fault:
     if isinstance(node, Mapping):
         for word in re.findall(r"\w+", message):
             if word in node.entries:
-                fault = document.fault((*path, word), message, at_key=True)
-                return fault
+                return document.fault((*path, word), message, at_key=True)
     return document.fault(path, message)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import yaml
 
 from costplan.domain.errors import Fault
@@ -85,9 +83,7 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
 _CANNOT_START = "cannot start any token"
 
 
-def word_syntax_error(
-    error: yaml.YAMLError, text: str, lines: list[str], file: str
-) -> Fault:
+def word_syntax_error(error: yaml.YAMLError, text: str, lines: list[str], file: str) -> Fault:
     """Say what a YAML syntax error means, where it is, and what to do."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
@@ -96,13 +92,13 @@ def word_syntax_error(
     line, column = _last_place(mark, lines)
     source = lines[line] if line < len(lines) else ""
     message, advice = _word(problem, source, column)
-    opened: Any = getattr(error, "context_mark", None)
+    opened: yaml.Mark | None = getattr(error, "context_mark", None)
     if opened is not None and (opened.line, opened.column) < (line, column) and "closed" in message:
         message += f"; it starts in line {opened.line + 1}, column {opened.column + 1}"
     return Fault(message, file, "", line + 1, column + 1, source, 1, advice)
 
 
-def _last_place(mark: Any, lines: list[str]) -> tuple[int, int]:
+def _last_place(mark: yaml.Mark, lines: list[str]) -> tuple[int, int]:
     # The end of the file is reported one line past the last; show the last line that has text.
     line, column = mark.line, mark.column
     if line >= len(lines) or (line == len(lines) - 1 and not lines[line]):

@@ -6,10 +6,10 @@ bounds, and turns everything that is wrong into faults.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -66,6 +66,36 @@ def _events(text: str) -> Iterator[Any]:
         loader.dispose()
 
 
+class _Mark(Protocol):
+    """A place as the parser gives it, counted from 0."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+
+
+class _Event(Protocol):
+    """What is read of the parser's events; each has some of it."""
+
+    start_mark: _Mark
+    end_mark: _Mark
+    anchor: str
+    tag: str | None
+    implicit: tuple[bool, bool]
+    style: str | None
+    flow_style: bool | None
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A place of our own, counted from 0 like the parser's."""
+
+    line: int
+    column: int
+
+
 class _StopError(Exception):
     """Reading on makes no sense."""
 
@@ -77,7 +107,7 @@ class _StopError(Exception):
 class _Open:
     """A collection whose end has not been read."""
 
-    start: Any
+    start: _Event
     anchor: str | None
     count_before: int
     is_mapping: bool
@@ -108,7 +138,7 @@ class _Builder:
         self.count = 0
         self.by_alias = 0
         self.documents = 0
-        self.takers = {
+        self.takers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.MappingStartEvent: self._open,
             yaml.SequenceStartEvent: self._open,
@@ -118,19 +148,17 @@ class _Builder:
             yaml.DocumentStartEvent: self._document,
         }
 
-    def take(self, event: Any) -> None:
+    def take(self, event: _Event) -> None:
         taker = self.takers.get(type(event))
         if taker is not None:
             taker(event)
 
-    def fault(self, mark: Any, message: str, advice: str = "", width: int = 1) -> Fault:
+    def fault(self, mark: _Mark, message: str, advice: str = "", width: int = 1) -> Fault:
         line = mark.line + 1
         source = self.lines[mark.line] if mark.line < len(self.lines) else ""
-        return Fault(
-            message, self.file, "", line, mark.column + 1, source, max(width, 1), advice
-        )
+        return Fault(message, self.file, "", line, mark.column + 1, source, max(width, 1), advice)
 
-    def _document(self, event: Any) -> None:
+    def _document(self, event: _Event) -> None:
         self.documents += 1
         if self.documents > 1:
             raise _StopError(
@@ -142,7 +170,7 @@ class _Builder:
                 )
             )
 
-    def _scalar(self, event: Any) -> None:
+    def _scalar(self, event: _Event) -> None:
         start, end = event.start_mark, event.end_mark
         if start.line == end.line:
             width = end.column - start.column
@@ -160,7 +188,7 @@ class _Builder:
             self.anchors[event.anchor] = _Anchored(node, 1, 0)
         self._add(node, 0, plain_key=not event.style)
 
-    def _open(self, event: Any) -> None:
+    def _open(self, event: _Event) -> None:
         if event.tag is not None and not event.tag.startswith("tag:yaml.org,2002:"):
             self._refuse_tag(event)
         self.count += 1
@@ -175,7 +203,7 @@ class _Builder:
             self.anchors.pop(event.anchor, None)
         self._hold_depth(event.start_mark, 0)
 
-    def _close(self, event: Any) -> None:
+    def _close(self, _end: _Event) -> None:
         closed = self.stack.pop()
         start = closed.start.start_mark
         place = start.line + 1, start.column + 1, bool(closed.start.flow_style)
@@ -189,7 +217,7 @@ class _Builder:
             self.anchors[closed.anchor] = _Anchored(node, count, closed.height)
         self._add(node, closed.height)
 
-    def _alias(self, event: Any) -> None:
+    def _alias(self, event: _Event) -> None:
         mark, name = event.start_mark, event.anchor
         anchored = self.anchors.get(name)
         width = len(name) + 1
@@ -211,14 +239,16 @@ class _Builder:
         self._hold_depth(mark, anchored.height)
         self._add(anchored.node, anchored.height)
 
-    def _hold_depth(self, mark: Any, height: int) -> None:
+    def _hold_depth(self, mark: _Mark, height: int) -> None:
         if len(self.stack) + height > MOST_DEPTH:
             raise _StopError(self.fault(mark, f"nested more than {MOST_DEPTH} levels deep"))
 
-    def _refuse_tag(self, event: Any) -> None:
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+    def _refuse_tag(self, event: _Event) -> None:
+        tag = (event.tag or "").replace("tag:yaml.org,2002:", "!!")
         self.faults.append(
-            self.fault(event.start_mark, f"the tag '{tag}' is not allowed", "leave it out", len(tag))
+            self.fault(
+                event.start_mark, f"the tag '{tag}' is not allowed", "leave it out", len(tag)
+            )
         )
 
     def _add(self, node: Node, height: int, *, plain_key: bool = False) -> None:
@@ -240,7 +270,7 @@ class _Builder:
     def _key(self, node: Node) -> Scalar:
         if isinstance(node, Scalar):
             return node
-        at = yaml.Mark("", 0, node.line - 1, node.column - 1, None, 0)
+        at = _Spot(node.line - 1, node.column - 1)
         raise _StopError(self.fault(at, "a key must be a single value"))
 
     def _put(self, top: _Open, key: Scalar, value: Node) -> None:
@@ -251,7 +281,7 @@ class _Builder:
         if first is None:
             top.entries[key.text] = Entry(key, value)
             return
-        mark = yaml.Mark("", 0, key.line - 1, key.column - 1, None, 0)
+        mark = _Spot(key.line - 1, key.column - 1)
         message = (
             f"the key '{key.text}' stands twice: first in line {first.key.line}, "
             f"column {first.key.column}"
@@ -264,7 +294,7 @@ class _Builder:
             if isinstance(source, Mapping):
                 top.merged.append(source)
             else:
-                mark = yaml.Mark("", 0, source.line - 1, source.column - 1, None, 0)
+                mark = _Spot(source.line - 1, source.column - 1)
                 message = "'<<' takes keys over from another part, but this has no keys"
                 self.faults.append(self.fault(mark, message, "write '<<: *name'"))
 
