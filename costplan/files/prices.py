@@ -22,6 +22,8 @@ from costplan.files.cost_map import match_cost_map, read_litellm_cost_map
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, PriceCalculation, Provider
 
+    Entry = tuple[Provider, ModelInfo]
+
 __all__ = [
     "PRICE_HOUR_UTC",
     "find_price",
@@ -79,10 +81,8 @@ def find_price(
     elif not elsewhere and profile.prices:
         found = _from_profile(name, profile, as_of, batch)
     else:
-        key = _key_at_host(name, profile, provider) if elsewhere else profile.price_key
-        if key is None:
-            raise _unknown(name, "no price is known for it", _advice(name, profile))
-        found = _from_library(name, key, as_of, batch, input_tokens)
+        entry = _at_host(name, profile, provider) if elsewhere else _at_home(name, profile)
+        found = _from_library(name, entry, as_of, batch, input_tokens)
     notes = found.notes
     if profile.ends is not None and as_of >= profile.ends and not elsewhere:
         notes += (f"{name} ended on {profile.ends}: this is the last price known",)
@@ -173,13 +173,13 @@ def _from_profile(name: str, profile: Profile, as_of: dt.date, batch: bool) -> _
 
 
 def _from_library(
-    name: str, key: PriceKey, as_of: dt.date, batch: bool, input_tokens: Decimal
+    name: str, entry: Entry, as_of: dt.date, batch: bool, input_tokens: Decimal
 ) -> _Found:
-    standard = _ask(name, key, as_of, batch=False)
+    standard = _ask(entry, as_of, batch=False)
     rates = _rates(name, standard, input_tokens)
     notes: tuple[str, ...] = ()
     if batch:
-        halved = _rates(name, _ask(name, key, as_of, batch=True), input_tokens)
+        halved = _rates(name, _ask(entry, as_of, batch=True), input_tokens)
         # a misspelt context and a model without a batch price both answer with the standard price
         batch = halved != rates
         notes += () if batch else (_NO_BATCH,)
@@ -192,31 +192,44 @@ def _from_library(
     return _Found(rates, batch, _source(standard), notes)
 
 
-def _ask(name: str, key: PriceKey, as_of: dt.date, *, batch: bool) -> PriceCalculation:
-    from genai_prices import Usage, calc_price
+def _at_home(name: str, profile: Profile) -> Entry:
+    """Find the library's entry for the profile's own provider; no other answer is accepted."""
+    key = profile.price_key
+    if key is None:
+        raise _unknown(name, "no price is known for it", _advice(name, profile))
+    return _resolve(name, key)
 
-    stamp = dt.datetime(as_of.year, as_of.month, as_of.day, PRICE_HOUR_UTC, tzinfo=dt.UTC)
+
+def _resolve(name: str, key: PriceKey) -> Entry:
+    from genai_prices.data_snapshot import get_snapshot
+
     asked = f"{key.provider}/{key.model}"
     try:
-        answer = calc_price(
-            Usage(input_tokens=1, output_tokens=1),
-            key.model,
-            provider_id=key.provider,
-            genai_request_timestamp=stamp,
-            price_context=_BATCH if batch else None,
-        )
+        provider, model = get_snapshot().find_provider_model(key.model, None, key.provider, None)
     except LookupError as error:
         raise _unknown(
             name, f"genai-prices does not know {asked}", "correct price_key in the profile"
         ) from error
-    if (answer.provider.id, answer.model.id) != (key.provider, key.resolves_to):
+    if (provider.id, model.id) != (key.provider, key.resolves_to):
         raise _unknown(
             name,
-            f"genai-prices answers {asked} with {answer.provider.id}/{answer.model.id}, "
+            f"genai-prices answers {asked} with {provider.id}/{model.id}, "
             f"not {key.provider}/{key.resolves_to}",
             "it may be another model: correct price_key in the profile, or state a price",
         )
-    return answer
+    return provider, model
+
+
+def _ask(entry: Entry, as_of: dt.date, *, batch: bool) -> PriceCalculation:
+    from genai_prices import Usage
+
+    provider, model = entry
+    return model.calc_price(
+        Usage(input_tokens=1, output_tokens=1),
+        provider,
+        genai_request_timestamp=dt.datetime.combine(as_of, dt.time(PRICE_HOUR_UTC), dt.UTC),
+        price_context=_BATCH if batch else None,
+    )
 
 
 def _rates(name: str, answer: PriceCalculation, input_tokens: Decimal) -> Rates:
@@ -265,13 +278,13 @@ def _tier(answer: PriceCalculation, input_tokens: Decimal) -> int | None:
 def _tier_starts(profile: Profile, as_of: dt.date) -> list[int]:
     if profile.prices or profile.price_key is None:
         return []
-    return _starts(_ask("", profile.price_key, as_of, batch=False))
+    return _starts(_ask(_resolve("", profile.price_key), as_of, batch=False))
 
 
 def _days_of_change(profile: Profile, as_of: dt.date) -> list[dt.date]:
     days = {price.starts for price in profile.prices}
     if not profile.prices and profile.price_key is not None:
-        days = set(_start_dates(_ask("", profile.price_key, as_of, batch=False).model))
+        days = set(_start_dates(_resolve("", profile.price_key)[1]))
     return sorted(
         day for day in days if day > as_of and (profile.ends is None or day < profile.ends)
     )
@@ -299,15 +312,19 @@ def _source(answer: PriceCalculation) -> str:
     return f"genai-prices {version('genai_prices')} ({answer.provider.id}/{answer.model.id})"
 
 
-def _key_at_host(name: str, profile: Profile, host: str) -> PriceKey:
+def _at_host(name: str, profile: Profile, host: str) -> Entry:
     from genai_prices.data_snapshot import get_snapshot
 
-    wanted = host.casefold()
-    providers = [p for p in get_snapshot().providers if p.id.casefold() == wanted]
-    found = [model.id for p in providers for model in _models_at(p, name, profile)]
+    found = [
+        (provider, model)
+        for provider in get_snapshot().providers
+        if provider.id.casefold() == host.casefold()
+        for model in _models_at(provider, name, profile)
+    ]
     if len(found) == 1:
-        return PriceKey(provider=providers[0].id, model=found[0], resolves_to=found[0])
-    said = f"{len(found)} prices ({', '.join(found)})" if found else "no price"
+        return found[0]
+    ids = ", ".join(model.id for _, model in found)
+    said = f"{len(found)} prices ({ids})" if found else "no price"
     raise _unknown(name, f"genai-prices has {said} of it at host {host!r}", _advice(name, profile))
 
 
