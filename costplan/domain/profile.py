@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from costplan.domain.day import Day
 from costplan.domain.numbers import Fraction, NotNegative, Positive, WholePositive
 from costplan.domain.record import Record
 
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _to_wire(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Turn the exact numbers of a file into those that JSON libraries write."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _to_wire(part) for key, part in value.items()}
+    return [_to_wire(part) for part in value] if isinstance(value, list) else value
 
 
 class Knob(Record):
@@ -39,7 +49,7 @@ class Setting(Record):
     """Thinking tokens sent; -1 leaves the amount to the model."""
     switch: Literal["on", "off", "adaptive", "between_tools"] | None = None
     """Switch sent."""
-    body: dict[str, Any] | None = None
+    body: Annotated[dict[str, Any], AfterValidator(_to_wire)] | None = None
     """Raw fields merged into the request last."""
     max_output_tokens: WholePositive
     """Cap on output tokens that is sent with the setting."""
