@@ -310,7 +310,7 @@ class Workload(Record):
     prices: dict[Name, StatedPrice] = Field(default_factory=dict)
     """Contracted prices per model."""
     hosts: dict[Name, Name] = Field(default_factory=dict)
-    """Who serves an open model, where not the profile's default: {deepseek-r1: together}."""
+    """Who serves an open model, where not the profile's default: {deepseek-r1: aws}."""
     curves: tuple[Name, ...] = ()
     """Further curve tables (CSV), paths relative to the workload."""
     profiles: tuple[Name, ...] = ()

@@ -76,26 +76,28 @@ def fill_with_margin(
     read_usd: Callable[[Array], tuple[float, float]],
     ceiling: float,
     z: float,
+    least: float,
 ) -> tuple[Array | None, bool]:
     """Find the plan of the largest budget with usd exp(z sd / usd) <= ceiling.
 
-    Also tells whether the margin is kept; where none keeps it, gives the plan without margin.
+    Also tells whether the margin is kept; where none keeps it, gives the cheapest plan.
     """
     whole = fill(ceiling)
     if whole is None or _fits(read_usd(whole), ceiling, z):
         return whole, whole is not None
     best: Array | None = None
-    low, high = 0.0, ceiling
+    low, high = least, ceiling
     for _ in range(BISECTIONS):
         budget = 0.5 * (low + high)
         tried = fill(budget)
-        if tried is None:
-            low = budget
-        elif _fits(read_usd(tried), ceiling, z):
+        if tried is not None and _fits(read_usd(tried), ceiling, z):
             best, low = tried, budget
         else:
             high = budget
-    return (whole, False) if best is None else (best, True)
+    if best is not None:
+        return best, True
+    cheapest = fill(least)
+    return cheapest, cheapest is not None and _fits(read_usd(cheapest), ceiling, z)
 
 
 def _fits(read: tuple[float, float], ceiling: float, z: float) -> bool:

@@ -67,7 +67,7 @@ def find_rivals(case: Case, problem: Problem) -> list[Rival]:
             "highest_effort",
             _highest_effort,
             "each class's most accurate model at its highest effort",
-        ),  # fmt: skip
+        ),
     ]
     if any(part.task.today for part in case.classes):
         rivals.append(_today(case))

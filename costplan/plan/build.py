@@ -201,7 +201,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
         }
     )
     warned = draft.model_copy(
-        update={"warnings": list_warnings(draft, case, solved.allocation, sure=sure)}
+        update={"warnings": tuple(list_warnings(draft, case, solved.allocation, sure=sure))}
     )
     return warned.model_copy(update={"verdict": pronounce(warned)})
 

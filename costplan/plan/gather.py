@@ -260,7 +260,7 @@ def _refuse_empty(parts: Sequence[ClassCase], sources: Sources) -> None:
         Fault(
             f"class {part.task.name!r} has no option: {_sum_up(part.exclusions)}",
             file=sources.file or "",
-            advice="choose another benchmark (`costplan curves`), allow more models or state options",
+            advice="choose another benchmark (`costplan curves`) or allow more models",
         )
         for part in parts
         if not part.options

@@ -51,7 +51,8 @@ def load(
 
 def override(workload: Workload, changes: dict[str, object]) -> Workload:
     """Change ceilings (usd, mean_latency_s) and top-level keys, checked like the file."""
-    limits = {key: changes[key] for key in ("usd", "mean_latency_s") if key in changes}
+    names = ("usd", "mean_latency_s")
+    limits: dict[str, object] = {key: changes[key] for key in names if key in changes}
     if limits:
         changes = {key: value for key, value in changes.items() if key not in limits}
         changes["ceilings"] = _change(workload.ceilings, limits)

@@ -37,15 +37,16 @@ def pronounce(plan: Plan) -> str:
     if accuracy.high > accuracy.low:
         bought += f" ({write_range(accuracy.low, accuracy.high)} %)"
     today = find_baseline(plan, "today")
-    if today is not None and today.usd is not None and today.accuracy is not None:
-        change = write_change(totals.usd - today.usd)
-        points = write_points(accuracy.mean - today.accuracy)
-        return (
-            f"{_capital(change)} {period} than today and {points} of accuracy: {bought}.".replace(
-                "The same money a", "The same money as today, a"
-            )
-        )
-    return f"{bought}{_compare(plan)}."
+    if today is None or today.usd is None or today.accuracy is None:
+        return f"{bought}{_compare(plan)}."
+    points = write_points(accuracy.mean - today.accuracy)
+    money = write_change(totals.usd - today.usd)
+    against = f"{_capital(money)} {period} than today" if "same" not in money else "As much as today"
+    gains = [f"{points} of accuracy"]
+    if plan.objective.maximize != "accuracy" and plan.value_unit == "usd":
+        gained = write_change(Decimal(str(float(totals.value) - (today.value or 0.0))))
+        gains.append(f"{gained} value")
+    return f"{against}, {' and '.join(gains)}: {bought}."
 
 
 def _capital(text: str) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from costplan.domain.figures import write_usd
+from costplan.domain.figures import write_count, write_usd
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from costplan.plan.model import Plan
 
-HEIGHT = 12
+Point = tuple[float, float]
+HEIGHT = 10
+MARGIN = 14
+"""Columns that the vertical axis takes."""
 
 
 def draw_frontier(plan: Plan, width: int) -> Text:
@@ -20,44 +25,42 @@ def draw_frontier(plan: Plan, width: int) -> Text:
     marks = []
     if plan.totals is not None:
         marks = [(float(plan.totals.usd), plan.totals.accuracy.mean * 100)]
-    return draw_curve(
-        points,
-        marks,
-        title="Accuracy (%) by dollars; ● is this plan",
-        width=min(width, 100),
-    )
+    title = f"Accuracy (%) by dollars a {plan.workload.period}; ● is this plan"
+    return draw_curve(points, marks, title=title, width=min(width, 100))
 
 
 def draw_curve(
-    points: list[tuple[float, float]],
-    marks: list[tuple[float, float]],
+    points: Sequence[Point],
+    marks: Sequence[Point],
     *,
     title: str,
     width: int,
     height: int = HEIGHT,
+    dollars: bool = True,
 ) -> Text:
-    """Draw a curve and marks on it in plain characters."""
-    import plotext
+    """Draw a curve and marks on it in plain characters; y is in percent."""
+    import plotille
     from rich.text import Text
 
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plotsize(width, height)
-    plotext.title(title)
-    plotext.plot([x for x, _ in points], [y for _, y in points], marker="braille")
+    figure = plotille.Figure()
+    figure.width, figure.height = max(width - MARGIN, 20), height
+    figure.with_colors = False
+    figure.x_label, figure.y_label = "", ""
+    xs, ys = zip(*points, *marks, strict=True)
+    figure.set_x_limits(0, max(xs) or 1.0)
+    low, high = min(ys), max(ys)
+    pad = max((high - low) * 0.05, 0.5)
+    figure.set_y_limits(max(0.0, low - pad), min(100.0, high + pad))
+    figure.x_ticks_fkt = lambda x, _: _write_x(x, dollars=dollars)
+    figure.y_ticks_fkt = lambda y, _: f"{y:5.1f}"
+    figure.plot([x for x, _ in points], [y for _, y in points])
     if marks:
-        plotext.scatter([x for x, _ in marks], [y for _, y in marks], marker="●")
-    ticks = _ticks([x for x, _ in points + marks])
-    plotext.xticks(ticks, [_short_usd(tick) for tick in ticks])
-    return Text.from_ansi(plotext.build().rstrip())
+        figure.scatter([x for x, _ in marks], [y for _, y in marks], marker="●")
+    lines = [line.rstrip() for line in figure.show().splitlines()]
+    return Text("\n".join([title, *lines]))
 
 
-def _ticks(xs: list[float], count: int = 5) -> list[float]:
-    low, high = min(xs), max(xs)
-    return [low + (high - low) * i / (count - 1) for i in range(count)]
-
-
-def _short_usd(amount: float) -> str:
-    from decimal import Decimal
-
-    return write_usd(Decimal(repr(round(amount, 2))))
+def _write_x(x: float, *, dollars: bool) -> str:
+    if not dollars:
+        return write_count(round(x))
+    return write_usd(Decimal(repr(round(x, 2 if x < 10 else 0))))

@@ -30,12 +30,6 @@ BASELINE_WORDS = {
     "highest_effort": "highest effort",
     "today": "today",
 }
-GRADE_WORDS = {
-    "stated": "stated",
-    "measured": "measured",
-    "published": "published",
-    "assumed": "assumed",
-}
 WIDE = 110
 """Columns from which the table has room for latencies in full."""
 
@@ -108,63 +102,75 @@ def _class_table(plan: Plan, width: int) -> RenderableType:
     from rich.table import Table
 
     roomy = width >= WIDE
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, expand=False)
-    table.add_column("Class", overflow="fold", max_width=26 if roomy else 16)
-    table.add_column("Choice", overflow="fold", max_width=34 if roomy else 20)
-    table.add_column("Share", justify="right", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     if roomy:
+        table.add_column("Class", overflow="fold", max_width=26)
+        table.add_column("Choice", overflow="fold", max_width=34)
         table.add_column("Requests", justify="right", no_wrap=True)
+    else:
+        table.add_column("Class, and choice", overflow="fold", min_width=20)
+    table.add_column("Share", justify="right", no_wrap=True)
     table.add_column("Dollars", justify="right", no_wrap=True)
     table.add_column("Accuracy", justify="right", no_wrap=True)
-    table.add_column("Mean/p95" if not roomy else "Latency mean / p95", justify="right")
-    table.add_column("Evidence", overflow="fold", max_width=10)
-    dollars = write_usd_column([line.usd for line in plan.lines])
-    before = ""
-    for line, usd in zip(plan.lines, dollars, strict=True):
-        cells = [
-            "" if line.task_class == before else line.task_class,
-            line.option,
-            write_percent(line.share, 0 if line.share == 1 else 1).replace(" ", "\u00a0"),
-            *([write_count(line.requests_planned)] if roomy else []),
-            f"GPU {line.pool}" if line.pool else usd,
-            _write_accuracy(line.accuracy),
-            _write_latency(line, roomy=roomy),
-            GRADE_WORDS[line.accuracy.grade],
-        ]
-        table.add_row(*cells)
-        before = line.task_class
-    _add_totals(table, plan, roomy=roomy)
+    table.add_column("Mean / p95", justify="right", no_wrap=True)
+    table.add_column("Evidence", no_wrap=True)
+    for row in _class_rows(plan, roomy=roomy):
+        table.add_row(*row)
+    table.add_section()
+    table.add_row(*_total_row(plan, roomy=roomy), style="bold")
     return table
 
 
-def _add_totals(table: object, plan: Plan, *, roomy: bool) -> None:
-    from rich.table import Table
+def _class_rows(plan: Plan, *, roomy: bool) -> Iterable[list[str]]:
+    before = ""
+    dollars = write_usd_column([line.usd for line in plan.lines])
+    for line, usd in zip(plan.lines, dollars, strict=True):
+        first = line.task_class != before
+        before = line.task_class
+        cells = [
+            write_percent(line.share, 0 if line.share == 1 else 1),
+            f"GPU {line.pool}" if line.pool else usd,
+            _write_accuracy(line.accuracy),
+            _write_latency(line),
+            line.accuracy.grade,
+        ]
+        if roomy:
+            name = line.task_class if first else ""
+            yield [name, line.option, write_count(line.requests_planned), *cells]
+            continue
+        if first:
+            yield [line.task_class, *[""] * 5]
+        yield [f"  {line.option}", *cells]
+    for label, amount in _extra_amounts(plan):
+        blank = ["", label, ""] if roomy else [label]
+        yield [*blank, "", write_usd(amount), "", "", ""]
 
-    assert isinstance(table, Table)
+
+def _extra_amounts(plan: Plan) -> Iterable[tuple[str, Decimal]]:
+    """What the bill has beside the lines: GPUs, and what contracts take off or add."""
+    for pool in plan.pools:
+        if pool.gpus:
+            yield f"{pool.gpus} GPUs of {pool.name}", pool.usd
+    assert plan.totals is not None
+    gpus = sum((pool.usd for pool in plan.pools), Decimal(0))
+    terms = plan.totals.usd - plan.totals.usd_list - gpus
+    if terms:
+        yield "contract terms", terms
+
+
+def _total_row(plan: Plan, *, roomy: bool) -> list[str]:
     totals = plan.totals
     assert totals is not None
-    for pool in plan.pools:
-        blank = [""] if roomy else []
-        table.add_row(
-            "", f"{pool.gpus} GPUs of {pool.name}", "", *blank, write_usd(pool.usd), "", "", ""
-        )
-    terms = totals.usd - totals.usd_list - sum((pool.usd for pool in plan.pools), Decimal(0))
-    if terms:
-        blank = [""] if roomy else []
-        table.add_row("", "contract terms", "", *blank, write_usd(terms), "", "", "")
-    table.add_section()
     interval = totals.accuracy
-    table.add_row(
+    return [
         "Total",
+        *(["", write_count(totals.requests)] if roomy else []),
         "",
-        "",
-        *([write_count(totals.requests)] if roomy else []),
         write_usd(totals.usd),
         _write_interval(interval.mean, interval.low, interval.high),
         write_seconds(totals.mean_latency_s),
         "",
-        style="bold",
-    )
+    ]
 
 
 def _write_accuracy(accuracy: Accuracy) -> str:
@@ -173,19 +179,17 @@ def _write_accuracy(accuracy: Accuracy) -> str:
 
 def _write_interval(mean: float, low: float, high: float) -> str:
     if low == high:
-        return write_percent(mean).replace(" ", "\u00a0")
-    return f"{write_percent(mean)} ({write_range(low, high)})".replace(" ", "\u00a0")
+        return write_percent(mean)
+    return f"{write_percent(mean)} ({write_range(low, high)})"
 
 
-def _write_latency(line: Line, *, roomy: bool) -> str:
+def _write_latency(line: Line) -> str:
     if line.batch:
         return "batch"
     if line.mean_latency_s is None and line.p95_latency_s is None:
         return UNKNOWN
     mean, p95 = write_seconds(line.mean_latency_s), write_seconds(line.p95_latency_s)
-    if roomy:
-        return f"{mean} / {p95}"
-    return f"{mean.removesuffix(' s')}/{p95}".replace(" ", "\u00a0")
+    return f"{mean.removesuffix(' s')} / {p95}"
 
 
 def _ceiling_table(plan: Plan) -> RenderableType:
@@ -194,7 +198,7 @@ def _ceiling_table(plan: Plan) -> RenderableType:
 
     totals = plan.totals
     assert totals is not None
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("Ceiling", overflow="fold")
     for heading in ("Limit", "Used", "Left"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -229,7 +233,7 @@ def _baseline_table(plan: Plan) -> RenderableType:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("Compared with", overflow="fold")
     table.add_column("Dollars", justify="right", no_wrap=True)
     table.add_column("Accuracy", justify="right", no_wrap=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,15 @@ def write_plan(plan: Plan, *, output: Path | None = None, as_json: bool = False)
     from costplan.report.terminal import render
 
     render(plan, open_console())
+
+
+def dump(content: object) -> str:
+    """Write facts as JSON: amounts as decimal strings, dates as ISO text."""
+    return json.dumps(content, indent=2, ensure_ascii=False, default=_write_odd) + "\n"
+
+
+def _write_odd(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def open_console() -> Console:

@@ -25,7 +25,7 @@ FLOORS = {
     "cli": 6,
 }
 HEAVY = ("numpy", "scipy", "pandas", "highspy", "httpx", "genai_prices", "duckdb", "matplotlib",
-         "plotext", "pydantic", "yaml")  # fmt: skip
+         "plotille", "pydantic", "yaml")  # fmt: skip
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
 BANNED_NAMES = {"utils", "helpers", "common", "manager", "misc"}
