@@ -1,0 +1,74 @@
+"""The embedded engine: DuckDB connections with bounded memory, and SQL text that is safe to join."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING
+
+from costplan.domain.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY_MB = 600
+"""What DuckDB may hold before it spills to disk."""
+
+Shape = str | dict[str, "Shape"] | list["Shape"]
+"""Shape of a JSON value: a type name, a dict of keys, or a list of one shape."""
+
+
+def connect(memory_mb: int = MEMORY_MB) -> DuckDBPyConnection:
+    """Open an in-memory database that spills into the temporary folder.
+
+    Raises InputError when duckdb is not installed.
+    """
+    try:
+        import duckdb
+    except ImportError as error:
+        advice = "install it with: pip install 'costplan[ingest]'"
+        raise InputError([Fault("reading logs needs duckdb", advice=advice)]) from error
+    connection = duckdb.connect()
+    connection.execute(f"SET memory_limit='{memory_mb}MB'")
+    connection.execute(f"SET temp_directory={quote(tempfile.gettempdir() + '/costplan-spill')}")
+    connection.execute("SET TimeZone='UTC'")
+    connection.execute("SET enable_progress_bar=false")
+    return connection
+
+
+def quote(text: str) -> str:
+    """Write text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(column: str) -> str:
+    """Write a column name as an SQL identifier."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def sql_type(shape: Shape) -> str:
+    """Write a shape as a DuckDB type."""
+    if isinstance(shape, str):
+        return shape
+    if isinstance(shape, list):
+        return f"{sql_type(shape[0])}[]"
+    return "STRUCT(" + ", ".join(f"{name(k)} {sql_type(v)}" for k, v in shape.items()) + ")"
+
+
+def number(expression: str) -> str:
+    """Read a whole number; anything else is null."""
+    return f"TRY_CAST({expression} AS BIGINT)"
+
+
+def decimal(expression: str) -> str:
+    """Read dollars exactly to 1e-12; anything else is null."""
+    return f"TRY_CAST(TRY_CAST({expression} AS DOUBLE) AS DECIMAL(38, 12))"
+
+
+def moment(expression: str) -> str:
+    """Read a time as UTC without zone; anything else is null."""
+    return f"TRY_CAST({expression} AS TIMESTAMP)"
+
+
+def text(expression: str) -> str:
+    """Read text; empty is null."""
+    return f"NULLIF(CAST({expression} AS VARCHAR), '')"

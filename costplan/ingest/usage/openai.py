@@ -1,0 +1,114 @@
+"""OpenAI's organisation usage and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from costplan.ingest.head import Head
+from costplan.ingest.usage.format import ReportFormat, ReportRow
+from costplan.ingest.usage.report_json import dollars, instant, load_items, whole
+
+_GROUPS = ("project_id", "api_key_id", "user_id", "model", "service_tier", "batch")
+
+
+def _buckets(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    for bucket in load_items(path, "data"):
+        results = bucket.get("results") or bucket.get("result") or []
+        if not results:
+            yield dict(bucket), {}
+        for result in results:
+            yield dict(bucket), dict(result)
+
+
+def _keys(result: dict[str, Any]) -> dict[str, str | None]:
+    return {g: None if result.get(g) is None else str(result[g]) for g in _GROUPS}
+
+
+def _empty(bucket: dict[str, Any]) -> ReportRow:
+    start, until = instant(bucket.get("start_time")), instant(bucket.get("end_time"))
+    return ReportRow(f"{start}|{until}|empty", start, until, {}, n=0)
+
+
+def _is_usage(head: Head) -> bool:
+    return head.has("num_model_requests") or (
+        head.has("start_time", "end_time", "results", "object")
+        and "organization.costs.result" not in head.text
+    )
+
+
+def _read_usage(path: Path) -> Iterator[ReportRow]:
+    for bucket, result in _buckets(path):
+        if not result:
+            yield _empty(bucket)
+            continue
+        start, until = instant(bucket.get("start_time")), instant(bucket.get("end_time"))
+        keys = _keys(result)
+        yield ReportRow(
+            request_id="|".join(["usage", str(start), str(until), *map(str, keys.values())]),
+            start=start,
+            until=until,
+            keys=keys,
+            model=keys["model"],
+            team=keys["project_id"],
+            n=whole(result.get("num_model_requests")),
+            input=whole(result.get("input_tokens")),
+            cached=whole(result.get("input_cached_tokens")),
+            output=whole(result.get("output_tokens")),
+        )
+
+
+OPENAI_USAGE = ReportFormat(
+    name="openai-usage",
+    recognise=_is_usage,
+    read=_read_usage,
+    keys=("project_id", "api_key_id", "user_id", "model", "service_tier", "batch"),
+    cannot_say=("reasoning_tokens", "latency", "usd", "failed", "setting", "percentiles"),
+)
+
+
+def _model_of(line_item: str | None) -> str | None:
+    """Take the model out of "gpt-5-2025-08-07, input"; other line items name no model."""
+    if line_item is None:
+        return None
+    head, comma, _ = line_item.partition(",")
+    return head if comma else None
+
+
+def _is_costs(head: Head) -> bool:
+    return "organization.costs.result" in head.text
+
+
+def _read_costs(path: Path) -> Iterator[ReportRow]:
+    for bucket, result in _buckets(path):
+        if not result:
+            continue
+        start, until = instant(bucket.get("start_time")), instant(bucket.get("end_time"))
+        keys = _keys(result)
+        item = result.get("line_item")
+        amount = result.get("amount") or {}
+        currency = str(amount.get("currency") or "usd").lower()
+        keys["model"] = _model_of(item)
+        yield ReportRow(
+            request_id="|".join(
+                ["costs", str(start), str(until), *map(str, keys.values()), str(item)]
+            ),
+            start=start,
+            until=until,
+            keys=keys,
+            model=keys["model"],
+            team=keys["project_id"],
+            usd=dollars(amount.get("value")),
+            why=None if currency == "usd" else f"amount in {currency}, not in usd",
+        )
+
+
+OPENAI_COSTS = ReportFormat(
+    name="openai-costs",
+    recognise=_is_costs,
+    read=_read_costs,
+    keys=("project_id", "api_key_id", "model"),
+    cannot_say=("requests", "tokens", "reasoning_tokens", "latency", "failed", "setting"),
+    spend_only=True,
+)

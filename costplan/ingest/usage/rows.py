@@ -1,0 +1,66 @@
+"""Records of any format brought to one shape and checked: SQL that composes the two steps."""
+
+from __future__ import annotations
+
+from costplan.ingest.engine import name, quote
+from costplan.ingest.usage.format import ROW_TYPES, LogFormat
+
+UNLABELLED = "unlabelled"
+"""Class of requests that carry nothing to tell them apart by."""
+
+CHECKED_COLUMNS = ["request_id", "start", "until", "class", "team", "model", "setting", "kind", "n", "failed", "input", "cached", "output", "reasoning", "usd", "latency_s", "retries", "odd_cached", "odd_reasoning", "odd_clock", "odd", "why", "line"]
+
+
+def row_select(log: LogFormat, records: str, class_key: str) -> str:
+    """Write the SQL that brings records to the columns of `ROW_TYPES`.
+
+    `class_key` is an SQL expression over a record; empty puts everything in one class.
+    """
+    given = dict(log.rows)
+    given["class"] = class_key or quote("all")
+    given["why"] = _why(log)
+    given["line"] = "_line"
+    parts = [
+        f"{given[column]} AS {name(column)}"
+        if column in given
+        else f"CAST(NULL AS {kind}) AS {name(column)}"
+        for column, kind in ROW_TYPES.items()
+    ]
+    return f"SELECT {', '.join(parts)} FROM ({records})"
+
+
+def _why(log: LogFormat) -> str:
+    tests = [f"WHEN NOT COALESCE({log.required}, FALSE) THEN 'not a record of this format'"]
+    for column in log.numeric:
+        label = column.strip('"').rpartition(".")[2]
+        bad = f"{column} IS NOT NULL AND CAST({column} AS VARCHAR) <> ''"
+        tests.append(
+            f"WHEN {bad} AND TRY_CAST({column} AS DOUBLE) IS NULL"
+            f" THEN {quote(label + ' is not a number')}"
+        )
+    return "CASE " + " ".join(tests) + " END"
+
+
+def checked_select(rows: str, *, credits: bool = False) -> str:
+    """Write the SQL that refuses impossible rows and mends contradictory ones.
+
+    Negative amounts make a row bad. Cached above input is cut to input; reasoning above output
+    becomes unknown; an end before its start leaves the latency unknown. `credits` lets dollars be
+    negative, as cost reports of vendors have them.
+    """
+    negative = "LEAST(input, cached, output, reasoning, n) < 0"
+    if not credits:
+        negative += " OR usd < 0"
+    span = "(epoch_us(finish) - epoch_us(start)) / 1e6"
+    return f"""SELECT request_id, start, until,
+  COALESCE(class, {quote(UNLABELLED)}) AS class, team, model, setting,
+  CASE WHEN why IS NOT NULL OR {negative} THEN 'bad' ELSE kind END AS kind, n, failed, input,
+  CASE WHEN cached > input THEN input ELSE cached END AS cached, output,
+  CASE WHEN reasoning > output THEN NULL ELSE reasoning END AS reasoning, usd,
+  CASE WHEN finish < start AND latency_s IS NULL THEN NULL WHEN latency_s < 0 THEN NULL
+    WHEN latency_s IS NOT NULL THEN latency_s ELSE {span} END AS latency_s, retries,
+  COALESCE(cached > input, FALSE) AS odd_cached,
+  COALESCE(reasoning > output, FALSE) AS odd_reasoning,
+  COALESCE(finish < start OR latency_s < 0, FALSE) AS odd_clock, odd,
+  COALESCE(why, CASE WHEN {negative} THEN 'a negative amount' END) AS why, line
+FROM ({rows})"""

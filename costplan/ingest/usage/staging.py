@@ -1,0 +1,226 @@
+"""One part of a log counted: read once, checked, freed of duplicates, added up."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from costplan.domain.errors import Fault, InputError
+from costplan.ingest.engine import quote
+from costplan.ingest.head import Container, Head, open_text_bytes, truncated
+from costplan.ingest.usage.format import ROW_TYPES, LogFormat, ReportRow
+from costplan.ingest.usage.ids import repeated, seen_before, sorted_ids, without_duplicates
+from costplan.ingest.usage.rows import checked_select, row_select
+from costplan.ingest.usage.source import record_source
+from costplan.ingest.usage.state import State
+from costplan.ingest.usage.tally import Tally, tally_relation
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SHOWN_BAD = 10
+"""Malformed lines that are shown; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """One record that could not be used. Its content is never kept."""
+
+    file: str
+    """The file."""
+    line: int | None
+    """Line or, in a JSON array or Parquet, the record; counted from 1."""
+    reason: str
+    """What is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one part came to."""
+
+    tally: Tally
+    """Sums and histograms."""
+    bad: tuple[BadLine, ...]
+    """The first malformed records."""
+    ids: Any
+    """Sorted hashes of the request ids; None when the part has none."""
+
+
+def count_log(
+    connection: DuckDBPyConnection,
+    head: Head,
+    log: LogFormat,
+    class_sql: str,
+    state: State,
+    part: str = "",
+) -> Counted:
+    """Count one part of a log.
+
+    Raises InputError when the file is cut off or cannot be read at all.
+    """
+    import duckdb
+
+    select = checked_select(row_select(log, record_source(head, log, part=part), class_sql))
+    try:
+        rejects = _stage(connection, head, log, select)
+        relation, ids, copies = _unique(connection, log, state)
+        tally = tally_relation(connection, relation, one_each=log.rows.get("n") == "1")
+    except duckdb.Error as error:
+        raise _unreadable(head, error) from error
+    if copies:
+        tally.kinds["duplicate"] = copies
+    if rejects:
+        tally.kinds["bad"] = tally.kinds.get("bad", 0) + len(rejects)
+    bad = _locate(connection, head, log, class_sql, rejects, part) if tally.kinds.get("bad") else []
+    connection.execute("DROP VIEW IF EXISTS part_view")
+    connection.execute("DROP TABLE IF EXISTS part_table")
+    return Counted(tally, tuple(bad[:SHOWN_BAD]), ids)
+
+
+def _stage(
+    connection: DuckDBPyConnection, head: Head, log: LogFormat, select: str
+) -> list[tuple[int, str]]:
+    """Make the part readable under one name; return the lines that a CSV reader refused."""
+    if head.container is Container.PARQUET and not log.explode and not log.objects:
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {select}")
+        return []
+    for table in ("reject_errors", "reject_scans"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_table AS {select}")
+    if head.container not in {Container.CSV, Container.TEXT}:
+        return []
+    found = connection.execute(
+        "SELECT line, min(lower(CAST(error_type AS VARCHAR))) FROM reject_errors"
+        " GROUP BY line ORDER BY line"
+    ).fetchall()
+    return [(int(line), str(reason)) for line, reason in found]
+
+
+def _unique(connection: DuckDBPyConnection, log: LogFormat, state: State) -> tuple[str, Any, int]:
+    staged = connection.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'part_table'"
+    ).fetchone()
+    relation = "part_table" if staged and staged[0] else "part_view"
+    if "request_id" not in log.rows:
+        return relation, None, 0
+    ids = sorted_ids(connection, relation)
+    inside = repeated(ids)
+    before = ids[:0]
+    if state.seen:
+        spans = connection.execute(f"SELECT min(start), max(start) FROM {relation}").fetchone()
+        first, last = spans or (None, None)
+        before = seen_before(ids, [seen for seen in state.seen if seen.overlaps(first, last)])
+    if not len(inside) and not len(before):
+        return relation, ids, 0
+    unique = without_duplicates(connection, relation, inside, before)
+    kept = connection.execute(f"SELECT count(*) FROM {unique}").fetchone()
+    every = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    return unique, ids, (every or (0,))[0] - (kept or (0,))[0]
+
+
+def _unreadable(head: Head, error: Exception) -> InputError:
+    """Say what is wrong with a file without repeating any of its text."""
+    message = str(error)
+    if re.search(r"GZIP|ZSTD|zstd|Unexpected end of .*stream|decompress", message):
+        return truncated(head.path)
+    record = re.search(r"at byte \d+ in (?:record/value|line|record|value) (\d+)", message)
+    where = f" at record {record.group(1)}" if record else ""
+    advice = ""
+    if "maximum_object_size" in message:
+        where, advice = ": one record is larger than the reader holds", "split the file"
+    fault = Fault(f"not readable as {head.container}{where}", str(head.path), advice=advice)
+    return InputError([fault])
+
+
+def _locate(
+    connection: DuckDBPyConnection,
+    head: Head,
+    log: LogFormat,
+    class_sql: str,
+    rejects: list[tuple[int, str]],
+    part: str,
+) -> list[BadLine]:
+    records = record_source(head, log, numbered=True, part=part)
+    sql = checked_select(row_select(log, records, class_sql))
+    found = connection.execute(
+        f"SELECT line, why FROM ({sql}) WHERE kind = 'bad' ORDER BY line LIMIT {SHOWN_BAD}"
+    ).fetchall()
+    places = [(int(line), str(why)) for line, why in found]
+    if head.container is Container.JSON_LINES:
+        lines = _line_numbers(head, {ordinal for ordinal, _ in places})
+        places = [(lines.get(ordinal, ordinal), why) for ordinal, why in places]
+    elif head.container is Container.CSV:
+        places = [(_csv_line(ordinal, rejects), why) for ordinal, why in places]
+    merged = sorted([*places, *rejects])
+    return [BadLine(str(head.path), line, why) for line, why in merged[:SHOWN_BAD]]
+
+
+def _line_numbers(head: Head, ordinals: set[int]) -> dict[int, int]:
+    """Find the lines of records, which the reader counts without blank lines."""
+    found: dict[int, int] = {}
+    ordinal = 0
+    with open_text_bytes(head.path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                ordinal += 1
+                if ordinal in ordinals:
+                    found[ordinal] = number
+                    if len(found) == len(ordinals):
+                        break
+    return found
+
+
+def _csv_line(ordinal: int, rejects: list[tuple[int, str]]) -> int:
+    line = ordinal + 1
+    for rejected, _ in rejects:
+        if rejected <= line:
+            line += 1
+    return line
+
+
+def count_report(connection: DuckDBPyConnection, rows: Iterable[dict[str, Any]]) -> Tally:
+    """Count the lines of all reports together: of a bucket exported twice the fullest counts."""
+    listed = list(rows)
+    structure = json.dumps([{k: v for k, v in ROW_TYPES.items()}])
+    select = f"SELECT unnest(from_json(?, {quote(structure)}), recursive := true)"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE report_rows AS {select}", [json.dumps(listed)]
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE part_table AS {checked_select('SELECT * FROM report_rows', credits=True)}"
+    )
+    ids = sorted_ids(connection, "part_table")
+    unique = without_duplicates(connection, "part_table", repeated(ids), ids[:0])
+    tally = tally_relation(connection, f"(SELECT * FROM {unique})", one_each=False)
+    kept = sum(tally.kinds.values())
+    if len(listed) > kept:
+        tally.kinds["duplicate"] = len(listed) - kept
+    connection.execute("DROP TABLE part_table")
+    connection.execute("DROP TABLE report_rows")
+    return tally
+
+
+def report_values(row: ReportRow, class_key: str, format_name: str) -> dict[str, Any]:
+    """Write a line of a report as plain values under the columns of a row."""
+    return {
+        "request_id": f"{format_name}|{row.request_id}",
+        "start": None if row.start is None else row.start.isoformat(sep=" "),
+        "until": None if row.until is None else row.until.isoformat(sep=" "),
+        "class": row.keys.get(class_key) if class_key else "all",
+        "team": row.team,
+        "model": row.model,
+        "kind": "empty"
+        if not row.model and not row.n and row.input is None and row.usd is None
+        else "used",
+        "n": row.n,
+        "failed": row.failed,
+        "input": row.input,
+        "cached": row.cached,
+        "output": row.output,
+        "reasoning": row.reasoning,
+        "usd": None if row.usd is None else str(row.usd),
+        "why": row.why,
+    }

@@ -1,0 +1,107 @@
+"""A tally summed up: classes, totals, what is missing and what is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from costplan.domain.errors import Fault, InputError
+from costplan.ingest.histogram import Histogram
+from costplan.ingest.usage.classes import Candidate
+from costplan.ingest.usage.format import ReportFormat, UsageFormat
+from costplan.ingest.usage.result import ClassUsage, UsageResult, class_usage, span_of
+from costplan.ingest.usage.staging import BadLine
+from costplan.ingest.usage.tally import Tally
+
+_ROWS = {
+    "used": "used",
+    "failed": "failed",
+    "cache_hits": "cache_hit",
+    "duplicates": "duplicate",
+    "skipped": "skipped",
+    "bad": "bad",
+}
+
+
+def sum_up(
+    tally: Tally,
+    *,
+    formats: tuple[UsageFormat, ...],
+    files: tuple[str, ...],
+    class_by: Mapping[str, str],
+    candidates: Mapping[str, tuple[Candidate, ...]],
+    bad: tuple[BadLine, ...],
+) -> UsageResult:
+    """Sum a tally up into classes and totals.
+
+    Raises InputError when no record can be used.
+    """
+    if not tally.groups:
+        raise InputError([_nothing(tally, files)])
+    failed_known = any("failed" not in log.cannot_say for log in formats)
+    names = sorted({group[0] for group in tally.groups})
+    classes = [class_usage(name, tally, failed_known) for name in names]
+    classes.sort(key=lambda c: (-(c.requests or 0), -(c.tokens["output_tokens"] or 0), c.name))
+    totals = class_usage("total", tally, failed_known, own=False)
+    rows = {key: tally.kinds.get(kind, 0) for key, kind in _ROWS.items()}
+    buckets = all(isinstance(log, ReportFormat) for log in formats)
+    cells: dict[tuple[str, str], dict[int, tuple[int, int]]] = {}
+    for (group, measure, bucket), cell in tally.cells.items():
+        cells.setdefault((group, measure), {})[bucket] = cell
+    return UsageResult(
+        formats=tuple(log.name for log in formats),
+        files=files,
+        rows={"read": sum(rows.values()), **rows},
+        span=span_of(tally, buckets=buckets),
+        classes=tuple(classes),
+        totals=totals,
+        cannot_say=_cannot_say(totals, formats),
+        class_by=dict(class_by),
+        candidates=dict(candidates),
+        bad=bad,
+        warnings=_warnings(tally, totals, classes),
+        histograms={key: Histogram(value) for key, value in cells.items()},
+    )
+
+
+def _nothing(tally: Tally, files: tuple[str, ...]) -> Fault:
+    skipped, bad = tally.kinds.get("skipped", 0), tally.kinds.get("bad", 0)
+    message = f"no request to count: {skipped} records of other kinds, {bad} malformed"
+    return Fault(message, files[0] if len(files) == 1 else "")
+
+
+def _cannot_say(totals: ClassUsage, formats: tuple[UsageFormat, ...]) -> tuple[str, ...]:
+    """List what no record says; data decide, the formats only add what data cannot show."""
+    missing = [key for key, value in totals.tokens.items() if value is None]
+    if totals.requests is None:
+        missing.append("requests")
+    if totals.sizes["latency_s"].mean is None:
+        missing.append("latency")
+    if totals.usd is None:
+        missing.append("usd")
+    if totals.failed is None:
+        missing.append("failed")
+    if not totals.models:
+        missing.append("model")
+    if totals.today[1] is None:
+        missing.append("setting")
+    if any("percentiles" in log.cannot_say for log in formats) and not totals.sizes["input"].p50:
+        missing.append("percentiles")
+    return tuple(missing)
+
+
+def _warnings(tally: Tally, totals: ClassUsage, classes: list[ClassUsage]) -> tuple[str, ...]:
+    found = [f"{count} records: {text}" for text, count in sorted(tally.odd.items())]
+    for key, count in totals.known.items():
+        found.append(
+            f"{key}: only {count} of {totals.requests} requests say it; the sum and the mean"
+            " are over those"
+        )
+    if totals.failed_usd:
+        found.append(f"failed requests cost {totals.failed_usd} dollars, not in the spend above")
+    spend_only = [c.name for c in classes if c.usd is not None and c.tokens["input_tokens"] is None]
+    if spend_only and totals.tokens["input_tokens"] is not None:
+        found.append("spend without usage in: " + ", ".join(spend_only[:10]))
+    lacking = [c.name for c in classes if c.usd is None and c.requests != 0]
+    if totals.usd is not None and lacking:
+        found.append("no spend is stated for: " + ", ".join(lacking[:10]))
+    return tuple(found)

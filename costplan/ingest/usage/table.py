@@ -1,0 +1,192 @@
+"""A plain table, one request a row: CSV, Parquet or flat JSON, with a column mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from costplan.domain.errors import Fault, InputError
+from costplan.ingest.engine import decimal, moment, name, number, text
+from costplan.ingest.head import Container, Head
+from costplan.ingest.usage.format import LogFormat
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "request_id": ("request_id", "requestid", "call_id", "generation_id", "id"),
+    "start": ("start", "start_time", "starttime", "ts", "timestamp", "created_at", "time", "date"),
+    "end": ("end", "end_time", "endtime", "finished_at", "completed_at"),
+    "class": ("task_class", "class", "task", "use_case", "feature"),
+    "team": ("team", "department", "cost_center"),
+    "model": ("model", "model_name", "model_id"),
+    "setting": ("setting", "budget_or_effort", "reasoning_effort", "effort", "thinking_budget"),
+    "status": ("status", "outcome"),
+    "cache_hit": ("cache_hit",),
+    "requests": ("requests", "n_requests", "request_count"),
+    "input_tokens": ("input_tokens", "prompt_tokens", "tokens_in", "tokens_input"),
+    "uncached_input_tokens": ("uncached_input_tokens",),
+    "cached_input_tokens": (
+        "cached_input_tokens",
+        "cached_tokens",
+        "cache_read_input_tokens",
+        "cache_read_tokens",
+    ),
+    "output_tokens": ("output_tokens", "completion_tokens", "tokens_out", "tokens_output"),
+    "visible_output_tokens": ("visible_output_tokens",),
+    "reasoning_tokens": ("reasoning_tokens", "thinking_tokens"),
+    "usd": ("usd", "cost_usd", "spend_usd", "total_cost_usd", "cost", "spend", "total_cost"),
+    "latency_s": ("latency_s", "duration_s", "seconds", "latency_seconds"),
+    "latency_ms": ("latency_ms", "duration_ms", "request_duration_ms"),
+    "retries": ("retries", "attempted_retries"),
+}
+"""Meanings of columns, and the names under which they are found without being told."""
+
+_NUMBERS = (
+    "requests",
+    "input_tokens",
+    "uncached_input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "visible_output_tokens",
+    "reasoning_tokens",
+    "usd",
+    "latency_s",
+    "latency_ms",
+    "retries",
+)
+_FINE = "'success', 'ok', 'succeeded', 'completed', 'stop', '1', 'true', ''"
+
+
+def map_columns(head: Head, told: Mapping[str, str]) -> dict[str, str]:
+    """Find the column of each meaning: as told, else by its usual names.
+
+    Raises InputError for a meaning that does not exist or a column that is not there.
+    """
+    names = head.columns or tuple(sorted(head.keys))
+    faults = [
+        Fault(
+            f"unknown meaning {meaning!r} in --columns",
+            str(head.path),
+            advice="known: " + ", ".join(ALIASES),
+        )
+        for meaning in told
+        if meaning not in ALIASES
+    ]
+    faults += [
+        Fault(f"no column {column!r}", str(head.path), advice="has: " + ", ".join(names[:40]))
+        for column in told.values()
+        if column not in names
+    ]
+    if faults:
+        raise InputError(faults)
+    by_lower = {column.lower(): column for column in reversed(names)}
+    found = dict(told)
+    for meaning, aliases in ALIASES.items():
+        free = (by_lower[alias] for alias in aliases if alias in by_lower)
+        if meaning not in found and (column := next(free, None)) is not None:
+            found[meaning] = column
+    return found
+
+
+def is_table(head: Head, told: Mapping[str, str]) -> bool:
+    """Tell whether a file has the least a plain table needs: input and output tokens."""
+    if head.container not in {Container.CSV, Container.PARQUET, Container.JSON_LINES} and not told:
+        return False
+    found = map_columns(head, told)
+    has_input = found.keys() & {"input_tokens", "uncached_input_tokens"}
+    return bool(has_input and found.keys() & {"output_tokens", "visible_output_tokens"})
+
+
+def table_format(head: Head, told: Mapping[str, str]) -> LogFormat:
+    """Make the format of one plain table."""
+    columns = {meaning: name(column) for meaning, column in map_columns(head, told).items()}
+    typed = dict(zip(head.columns, head.types, strict=False))
+    checked = tuple(
+        columns[meaning]
+        for meaning in _NUMBERS
+        if meaning in columns and typed.get(columns[meaning].strip('"'), "VARCHAR") == "VARCHAR"
+    )
+    named = [c for c in map_columns(head, told).values()]
+    labels = {
+        column: text(name(column))
+        for column, kind in zip(head.columns, head.types or ["VARCHAR"] * 999, strict=False)
+        if kind == "VARCHAR" and column not in named
+    }
+    first = {k: text(columns[k]) for k in ("class", "team", "model") if k in columns}
+    return LogFormat(
+        name="table",
+        recognise=lambda seen: is_table(seen, told),
+        shape={c: "VARCHAR" for c in {*named, *labels}},
+        required=_required(columns),
+        rows=_rows(columns, typed),
+        keys={**first, **labels},
+        numeric=checked,
+        cannot_say=_missing(columns),
+    )
+
+
+def _required(columns: Mapping[str, str]) -> str:
+    anything = (columns[m] for m in ("input_tokens", "uncached_input_tokens") if m in columns)
+    return f"{next(anything)} IS NOT NULL OR {_failed(columns)}"
+
+
+def _failed(columns: Mapping[str, str]) -> str:
+    if "status" not in columns:
+        return "FALSE"
+    status = f"lower(CAST({columns['status']} AS VARCHAR))"
+    return f"COALESCE({status} NOT IN ({_FINE}) AND NOT starts_with({status}, '2'), FALSE)"
+
+
+def _rows(columns: Mapping[str, str], typed: Mapping[str, str]) -> dict[str, str]:
+    rows = {"n": "1", "failed": "0", "kind": "'used'"}
+    if "requests" in columns:
+        rows["n"] = number(columns["requests"])
+    hit = "FALSE"
+    if "cache_hit" in columns:
+        hit = f"lower(CAST({columns['cache_hit']} AS VARCHAR)) IN ('true', '1')"
+    if {"status", "cache_hit"} & columns.keys():
+        rows["kind"] = (
+            f"CASE WHEN {_failed(columns)} THEN 'failed' WHEN {hit} THEN 'cache_hit'"
+            " ELSE 'used' END"
+        )
+    for column in ("request_id", "team", "model", "setting"):
+        if column in columns:
+            rows[column] = text(columns[column])
+    for column, source in (("start", "start"), ("finish", "end")):
+        if source in columns:
+            rows[column] = moment(columns[source])
+    for column, source in (
+        ("input", "input_tokens"),
+        ("cached", "cached_input_tokens"),
+        ("output", "output_tokens"),
+        ("reasoning", "reasoning_tokens"),
+        ("retries", "retries"),
+    ):
+        if source in columns:
+            rows[column] = number(columns[source])
+    if "uncached_input_tokens" in columns and "input_tokens" not in columns:
+        rows["input"] = f"{number(columns['uncached_input_tokens'])} + {rows.get('cached', '0')}"
+    if "visible_output_tokens" in columns and "output_tokens" not in columns:
+        rows["output"] = (
+            f"{number(columns['visible_output_tokens'])} + {rows.get('reasoning', '0')}"
+        )
+    if "usd" in columns:
+        rows["usd"] = decimal(columns["usd"])
+    if "latency_s" in columns:
+        rows["latency_s"] = f"TRY_CAST({columns['latency_s']} AS DOUBLE)"
+    elif "latency_ms" in columns:
+        rows["latency_s"] = f"TRY_CAST({columns['latency_ms']} AS DOUBLE) / 1000"
+    return rows
+
+
+def _missing(columns: Mapping[str, str]) -> tuple[str, ...]:
+    missing = []
+    for said, meanings in (
+        ("reasoning_tokens", ("reasoning_tokens",)),
+        ("cached_input_tokens", ("cached_input_tokens",)),
+        ("latency", ("latency_s", "latency_ms", "end")),
+        ("usd", ("usd",)),
+        ("failed", ("status",)),
+        ("setting", ("setting",)),
+        ("model", ("model",)),
+    ):
+        if not any(meaning in columns for meaning in meanings):
+            missing.append(said)
+    return tuple(missing)

@@ -1,0 +1,259 @@
+"""What is counted: sums per group and histograms per class, made by the engine, added up here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from costplan.ingest.engine import name
+from costplan.ingest.histogram import bucket_sql
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SUMS = ("n", "failed", "input", "cached", "output", "reasoning", "visible", "retries")
+KNOWN = ("n", "input", "cached", "output", "reasoning", "usd")
+MEASURES = {
+    "input": "input",
+    "cached": "cached",
+    "output": "output",
+    "reasoning": "reasoning",
+    "latency": "CAST(ROUND(latency_s * 1000) AS BIGINT)",
+}
+"""What has a histogram, in tokens and milliseconds."""
+ODD = {
+    "odd_cached": "cached tokens above input, cut to input",
+    "odd_reasoning": "reasoning above output, taken as unknown",
+    "odd_clock": "end before start, latency taken as unknown",
+}
+
+Group = tuple[str, str | None, str | None, str | None]
+"""Class, team, model, setting."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Sums over the successful requests of one group; failures and cache hits beside them."""
+
+    rows: int = 0
+    """Records of successful requests, or lines of a report."""
+    sums: dict[str, int] = field(default_factory=dict)
+    """Sum per quantity of `SUMS`, over the rows that say it."""
+    known: dict[str, int] = field(default_factory=dict)
+    """Rows that say the quantity, per quantity of `KNOWN`."""
+    weight: dict[str, int] = field(default_factory=dict)
+    """Requests behind those rows."""
+    usd: Decimal = Decimal(0)
+    """Stated spend of successful requests."""
+    failed_rows: int = 0
+    """Records of failed requests."""
+    failed_usd: Decimal = Decimal(0)
+    """Stated spend of failed requests."""
+    cache_hits: int = 0
+    """Requests that a gateway's own cache answered."""
+
+    def add(self, other: Counts) -> None:
+        """Add the sums of another part."""
+        self.rows += other.rows
+        self.usd += other.usd
+        self.failed_rows += other.failed_rows
+        self.failed_usd += other.failed_usd
+        self.cache_hits += other.cache_hits
+        for mine, theirs in (
+            (self.sums, other.sums),
+            (self.known, other.known),
+            (self.weight, other.weight),
+        ):
+            for key, value in theirs.items():
+                mine[key] = mine.get(key, 0) + value
+
+
+@dataclass(slots=True)
+class Tally:
+    """Everything counted in one part of the input; tallies of parts add up."""
+
+    groups: dict[Group, Counts] = field(default_factory=dict)
+    """Sums per class, team, model and setting."""
+    cells: dict[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
+    """Requests and sum of values per class, measure and bucket."""
+    days: dict[dt.date, int] = field(default_factory=dict)
+    """Records per day."""
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Records per kind: used, failed, cache_hit, skipped, bad, duplicate."""
+    odd: dict[str, int] = field(default_factory=dict)
+    """Records per oddity."""
+    first: dt.datetime | None = None
+    """Earliest moment covered."""
+    last: dt.datetime | None = None
+    """Latest moment covered."""
+
+    def add(self, other: Tally) -> None:
+        """Add the tally of another part."""
+        for group, counts in other.groups.items():
+            self.groups.setdefault(group, Counts()).add(counts)
+        for key, (count, total) in other.cells.items():
+            before = self.cells.get(key, (0, 0))
+            self.cells[key] = (before[0] + count, before[1] + total)
+        _add_counts(self.days, other.days)
+        _add_counts(self.kinds, other.kinds)
+        _add_counts(self.odd, other.odd)
+        self.stretch(other.first, other.last)
+
+    def stretch(self, first: dt.datetime | None, last: dt.datetime | None) -> None:
+        """Widen the time covered."""
+        if first is not None:
+            self.first = first if self.first is None else min(self.first, first)
+        if last is not None:
+            self.last = last if self.last is None else max(self.last, last)
+
+
+def _add_counts(mine: dict[Any, int], theirs: Mapping[Any, int]) -> None:
+    for key, value in theirs.items():
+        mine[key] = mine.get(key, 0) + value
+
+
+def tally_relation(connection: DuckDBPyConnection, relation: str, *, one_each: bool) -> Tally:
+    """Count a relation of checked rows.
+
+    `one_each` says that every row is one request, which makes counting cheaper and gives
+    histograms; sums over buckets of time have none.
+    """
+    tally = Tally()
+    cursor = connection.execute(_group_sql(relation, one_each))
+    names = [column[0] for column in cursor.description or ()]
+    for values in cursor.fetchall():
+        _add_record(tally, dict(zip(names, values, strict=True)))
+    if one_each and tally.kinds.get("used"):
+        for measure, value in MEASURES.items():
+            _add_cells(tally, connection, relation, measure, value)
+    return tally
+
+
+def _group_sql(relation: str, one_each: bool) -> str:
+    parts = [
+        "class, team, model, setting, kind, CAST(start AS DATE) AS day",
+        "count(*) AS rows, min(start) AS first, max(COALESCE(until, start)) AS last",
+        "CAST(sum(usd) AS DECIMAL(38, 12)) AS usd, sum(output - reasoning) AS sum_visible",
+        *(f"sum({c}) AS {name('sum_' + c)}" for c in SUMS if c not in {"visible", "n", "failed"}),
+        *(f"count({c}) AS {name('known_' + c)}" for c in KNOWN if not (one_each and c == "n")),
+        *(f"count_if({c}) AS {c}" for c in ODD),
+        "count(odd) AS odd_other, min(odd) AS odd_text",
+    ]
+    if not one_each:
+        parts += ["sum(n) AS sum_n", "sum(failed) AS sum_failed"]
+        parts += [
+            f"sum(CASE WHEN {c} IS NOT NULL THEN n END) AS {name('weight_' + c)}"
+            for c in KNOWN
+            if c != "n"
+        ]
+    return f"SELECT {', '.join(parts)} FROM {relation} GROUP BY ALL"
+
+
+def _add_record(tally: Tally, record: Mapping[str, Any]) -> None:
+    kind, rows = record["kind"], record["rows"]
+    if kind != "empty":
+        _add_counts(tally.kinds, {kind: rows})
+    if kind in {"bad", "skipped"}:
+        return
+    tally.stretch(record["first"], record["last"])
+    if record["day"] is not None:
+        _add_counts(tally.days, {record["day"]: rows})
+    if kind == "empty":
+        return
+    group = (record["class"], record["team"], record["model"], record["setting"])
+    counts = tally.groups.setdefault(group, Counts())
+    if kind == "failed":
+        counts.failed_rows += rows
+        counts.failed_usd += record["usd"] or 0
+        return
+    if kind == "cache_hit":
+        counts.cache_hits += rows
+        return
+    counts.add(_counts(record))
+    _add_counts(tally.odd, {text: record[c] for c, text in ODD.items() if record[c]})
+    if record["odd_other"]:
+        _add_counts(tally.odd, {record["odd_text"]: record["odd_other"]})
+
+
+def _counts(record: Mapping[str, Any]) -> Counts:
+    rows = record["rows"]
+    sums = {key: int(record.get(f"sum_{key}") or 0) for key in SUMS}
+    known = {key: record.get(f"known_{key}", rows) for key in KNOWN}
+    if "sum_n" in record:
+        weight = {key: int(record.get(f"weight_{key}") or 0) for key in KNOWN}
+        weight["n"] = sums["n"]
+    else:
+        weight = dict(known)
+        sums["n"] = rows
+    return Counts(rows, sums, known, weight, record["usd"] or Decimal(0))
+
+
+def _add_cells(
+    tally: Tally, connection: DuckDBPyConnection, relation: str, measure: str, value: str
+) -> None:
+    sql = (
+        f"SELECT class, CAST({bucket_sql(value)} AS INTEGER) AS bucket, count(*), sum({value})"
+        f" FROM {relation} WHERE kind = 'used' AND {value} IS NOT NULL GROUP BY 1, 2"
+    )
+    for group, bucket, count, total in connection.execute(sql).fetchall():
+        before = tally.cells.get((group, measure, bucket), (0, 0))
+        tally.cells[group, measure, bucket] = (before[0] + count, before[1] + int(total))
+
+
+def to_json(tally: Tally) -> dict[str, Any]:
+    """Write a tally as plain JSON values."""
+    return {
+        "groups": [
+            [
+                *group,
+                c.rows,
+                c.sums,
+                c.known,
+                c.weight,
+                str(c.usd),
+                c.failed_rows,
+                str(c.failed_usd),
+                c.cache_hits,
+            ]
+            for group, c in tally.groups.items()
+        ],
+        "cells": [[*key, *value] for key, value in tally.cells.items()],
+        "days": {day.isoformat(): count for day, count in tally.days.items()},
+        "kinds": tally.kinds,
+        "odd": tally.odd,
+        "first": None if tally.first is None else tally.first.isoformat(),
+        "last": None if tally.last is None else tally.last.isoformat(),
+    }
+
+
+def from_json(saved: Mapping[str, Any]) -> Tally:
+    """Read a tally that `to_json` wrote."""
+    return Tally(
+        groups={
+            (g[0], g[1], g[2], g[3]): Counts(
+                g[4], g[5], g[6], g[7], Decimal(g[8]), g[9], Decimal(g[10]), g[11]
+            )
+            for g in saved["groups"]
+        },
+        cells={(c[0], c[1], c[2]): (c[3], c[4]) for c in saved["cells"]},
+        days={dt.date.fromisoformat(day): count for day, count in saved["days"].items()},
+        kinds=dict(saved["kinds"]),
+        odd=dict(saved["odd"]),
+        first=_moment(saved["first"]),
+        last=_moment(saved["last"]),
+    )
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return None if text is None else dt.datetime.fromisoformat(text)
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Add tallies up."""
+    whole = Tally()
+    for tally in tallies:
+        whole.add(tally)
+    return whole
