@@ -73,6 +73,8 @@ class Cells:
     """Squared coefficient of variation of the cost between questions; NaN unknown."""
     rho: float = USUAL_RHO
     """Correlation of relative costs of two options on the same question."""
+    paired: float = 0.0
+    """Correlation of the scores of two options on the same question."""
     notes: tuple[Note, ...] = ()
     """What was odd and what was done about it."""
 
@@ -161,7 +163,10 @@ def count_cells(answers: Answers, keep: Mask | None = None) -> Cells:
         usd=usd_mean,
         usd_n=usd_n,
         usd_cv2=cv2,
-        rho=_cost_correlation(question[known], relative, cv2.ravel()[paid]),
+        rho=_correlation(question[known], relative, cv2.ravel()[paid], USUAL_RHO),
+        paired=_correlation(
+            question, score - mean.ravel()[cell], (square / np.maximum(n - 1, 1)).ravel()[cell], 0.0
+        ),
         notes=answers.notes,
     )
 
@@ -261,19 +266,14 @@ def _pooled_phi(expected: Array, square: Array) -> Array:
     return np.asarray(np.clip(phi, *PHI_RANGE))
 
 
-def _cost_correlation(question: Index, relative: Array, cv2: Array) -> float:
-    """Pool the correlation of relative costs over pairs of options on the same question."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        u = relative / np.sqrt(cv2)
-    fine = np.isfinite(u) & (cv2 > 1e-12)
-    if not fine.any():
-        return USUAL_RHO
-    question, u = question[fine], u[fine]
-    size = int(question.max()) + 1
-    total = np.bincount(question, weights=u, minlength=size)
-    square = np.bincount(question, weights=u**2, minlength=size)
-    count = np.bincount(question, minlength=size).astype(float)
+def _correlation(question: Index, residual: Array, variance: Array, usual: float) -> float:
+    """Pool the correlation between options of their residuals on the same question."""
+    fine = variance > 1e-12
+    question, u = question[fine], residual[fine] / np.sqrt(variance[fine])
+    total = np.bincount(question, weights=u)
+    square = np.bincount(question, weights=u**2)
+    count = np.bincount(question).astype(float)
     pairs = float((count * (count - 1)).sum())
     if pairs < 40:
-        return USUAL_RHO
-    return float(np.clip((total**2 - square).sum() / pairs, 0.0, 1.0))
+        return usual
+    return float(np.clip((total**2 - square).sum() / pairs, 0.0, 0.98))

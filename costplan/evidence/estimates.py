@@ -16,6 +16,11 @@ from costplan.evidence.logit import Anchor, Array, LogitFit, fit_logits, moments
 
 MIN_QUESTIONS = 4.0
 """Questions that an option needs in a class before a plan may rest on it."""
+PAIRED = 0.5
+"""Part of the measured correlation between options' scores that is used.
+
+All of it helps where classes are large and hurts where they are small; half helps on both.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +99,7 @@ class Estimates:
 
 def estimate_cells(cells: Cells, anchor: Anchor | None = None) -> Estimates:
     """Estimate all cells jointly from their counts."""
-    fit = fit_logits(cells.n, cells.mean, cells.phi, anchor)
+    fit = fit_logits(cells.n, cells.mean, cells.phi, paired=PAIRED * cells.paired, anchor=anchor)
     variance = fit.variance
     mean, spread = moments(fit.logit, variance)
     widen = widening(float(np.median(cells.questions)) if len(cells.questions) else 0.0)

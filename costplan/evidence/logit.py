@@ -1,12 +1,18 @@
 """The accuracy model: option effect + class effect + interaction in logits, seen through noise.
 
     z[c,m] = o[m] + r[c] + i[c,m] + e[c,m]
-    o ~ N(mu, b^2),  mu ~ N(0, 3^2),  r ~ N(0, a^2),  i ~ N(0, t^2),  e ~ N(0, phi / (n p (1-p)))
+    o ~ N(mu, b^2),  mu ~ N(0, 3^2),  r ~ N(0, a^2),  i ~ N(0, t^2)
+    e[c,:] ~ N(0, S),  S[m,m] = s[m] = phi / (n p (1-p)),  S[m,k] = paired sqrt(s[m] s[k])
 
-Everything is Gaussian once the binomial noise is linearised at the current p (four rounds of
+Options answer the same questions, so their errors correlate: a hard sample lowers all of them.
+Taken as independent they would look more alike than chance allows and be shrunken too far.
+o and i have Student tails (3 degrees of freedom, as scale mixtures by EM: Lange, Little & Taylor,
+JASA 1989), so that one outstanding model or one broken harness run keeps its distance.
+
+Everything is Gaussian once the binomial noise is linearised at the current p (six rounds of
 iteratively reweighted least squares), so posterior and marginal likelihood are closed form
-(Rasmussen & Williams, Gaussian Processes, 2006, section 2.7 and 3.4; the class effect is
-integrated by Sherman-Morrison). The three spreads maximise the marginal likelihood on a grid.
+(Rasmussen & Williams, Gaussian Processes, 2006, sections 2.7 and 3.4); class effect and common
+error have rank two and are integrated by the Woodbury identity. The three spreads maximise the marginal likelihood on a grid.
 """
 
 from __future__ import annotations
@@ -20,7 +26,9 @@ Array = NDArray[np.float64]
 
 SPREADS = np.array([0.03, 0.06, 0.1, 0.16, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0])
 MU_SD = 3.0
-ROUNDS = 4
+ROUNDS = 6
+DEGREES = 3.0
+"""Degrees of freedom of the Student prior on option effects and interactions."""
 SWEEPS = 6
 EDGE = 1e-3
 _HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(15)
@@ -47,6 +55,28 @@ class Anchor:
     """Inverse covariance, (M, M), positive semidefinite."""
     pull: Array
     """Precision times the mean, (M,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """Error of the working response."""
+
+    variance: Array
+    """s, (C, M)."""
+    seen: NDArray[np.bool_]
+    """Cells with questions, (C, M)."""
+    paired: float
+    """Correlation of the errors of two options in one class."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tails:
+    """Variance multipliers that make the Gaussian effects Student: large for outliers."""
+
+    of_options: Array
+    """(M,)."""
+    of_cells: Array
+    """(C, M)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,28 +128,37 @@ def moments(mean: Array, variance: Array) -> tuple[Array, Array]:
 
 
 def fit_logits(
-    n: Array, mean: Array, phi: Array | float = 1.0, anchor: Anchor | None = None
+    n: Array,
+    mean: Array,
+    phi: Array | float = 1.0,
+    *,
+    paired: float = 0.0,
+    anchor: Anchor | None = None,
 ) -> LogitFit:
     """Fit the model to cells of n questions with these mean scores; shapes (C, M).
 
     A cell with n = 0 is missing. phi is the variance of one question's score divided by p(1-p):
-    1 for single right-or-wrong answers, less for averaged or partial ones.
+    1 for single right-or-wrong answers, less for averaged or partial ones. paired is the
+    correlation of two options' scores on one question, 0 where they answered different ones.
     """
     n = np.asarray(n, dtype=float)
     seen = n > 0
     y = np.where(seen, mean, 0.5)
     p = _start(n, y, seen)
     spreads = np.array([0.5, 0.35, 0.7])
+    tails = _Tails(np.ones(n.shape[1]), np.ones(n.shape))
     free = _free_spreads(seen, spreads, anchor)
     for round_ in range(ROUNDS):
         p = np.clip(p, EDGE, 1 - EDGE)
         d = p * (1 - p)
         z = np.where(seen, logit(p) + (y - p) / d, 0.0)
-        noise = np.where(seen, phi / (np.where(seen, n, 1.0) * d), 1.0)
-        spreads = _maximise(z, noise, seen, spreads, free, anchor)
+        noise = _Noise(np.where(seen, phi / (np.where(seen, n, 1.0) * d), 0.0), seen, paired)
+        spreads = _maximise(z, noise, tails, spreads, free, anchor)
         if round_ < ROUNDS - 1:
-            p = sigmoid(_posterior_mean(z, noise, seen, spreads, anchor)[0])
-    return _posterior(z, noise, seen, spreads, anchor)
+            fit = _posterior(z, noise, tails, spreads, anchor)
+            p = sigmoid(fit.logit)
+            tails = _heavier(fit, noise, tails, z)
+    return _posterior(z, noise, tails, spreads, anchor)
 
 
 def _start(n: Array, y: Array, seen: NDArray[np.bool_]) -> Array:
@@ -136,35 +175,46 @@ def _start(n: Array, y: Array, seen: NDArray[np.bool_]) -> Array:
 
 
 def _free_spreads(seen: NDArray[np.bool_], spreads: Array, anchor: Anchor | None) -> list[int]:
-    """Name the spreads that the data can tell apart; hold the others at the grid's smallest."""
-    free = []
+    """Name the spreads that the data can tell apart; hold the others at the grid's smallest.
+
+    One class has no level of its own and no interactions; one option has neither effect nor
+    level, only interactions.
+    """
     classes, options = int(seen.any(1).sum()), int(seen.any(0).sum())
-    if classes > 1:
+    free = []
+    if classes > 1 and options > 1:
         free.append(0)
-    else:
-        spreads[0] = SPREADS[0]
-    if (classes > 1 and options > 1) or anchor is not None:
+    if classes > 1 or anchor is not None:
         free.append(1)
-    elif classes > 1:
-        free.append(1)
-        free.remove(0)
-        spreads[0] = SPREADS[0]
-    else:
-        spreads[1] = SPREADS[0]
     if options > 1:
         free.append(2)
-    else:
-        spreads[2] = SPREADS[0]
+    for which in range(3):
+        if which not in free:
+            spreads[which] = SPREADS[0]
     return free
 
 
+def _heavier(fit: LogitFit, noise: _Noise, tails: _Tails, z: Array) -> _Tails:
+    """Give the expected variance multipliers of the effects: one EM step of a Student prior."""
+    b2 = fit.spreads.of_options**2
+    q = 1 / (b2 * tails.of_options)
+    mu = (q * fit.effects).sum() / (q.sum() + 1 / MU_SD**2)
+    square = (fit.effects - mu) ** 2 + np.diagonal(fit.shared)
+    options = (DEGREES + square / b2) / (DEGREES + 1)
+    t2 = fit.spreads.of_interactions**2
+    trial = np.array([[fit.spreads.of_classes, fit.spreads.of_interactions, 0.0]])
+    w, rows, _ = _whiten(noise, tails, trial)
+    residual = z - fit.effects
+    along = (rows[0] * residual).sum(2, keepdims=True)
+    prior = t2 * tails.of_cells
+    mean = prior * (w[0] * residual - (along * rows[0]).sum(0))
+    square = mean**2 + prior * (1 - prior * (w[0] - (rows[0] ** 2).sum(0)))
+    cells = (DEGREES + square / t2) / (DEGREES + 1)
+    return _Tails(options, cells)
+
+
 def _maximise(
-    z: Array,
-    noise: Array,
-    seen: NDArray[np.bool_],
-    spreads: Array,
-    free: list[int],
-    anchor: Anchor | None,
+    z: Array, noise: _Noise, tails: _Tails, spreads: Array, free: list[int], anchor: Anchor | None
 ) -> Array:
     """Climb the marginal likelihood by coordinates on the grid."""
     spreads = spreads.copy()
@@ -175,114 +225,102 @@ def _maximise(
         which = free[step % len(free)]
         trial = np.tile(spreads, (len(SPREADS), 1))
         trial[:, which] = SPREADS
-        best = SPREADS[int(np.argmin(_deviance(z, noise, seen, trial, anchor)))]
+        best = SPREADS[int(np.argmin(_deviance(z, noise, tails, trial, anchor)))]
         settled = settled + 1 if best == spreads[which] else 1
         spreads[which] = best
     return spreads
 
 
-def _weights(noise: Array, seen: NDArray[np.bool_], trial: Array) -> tuple[Array, Array, Array]:
-    """Give w, sum w and the Sherman-Morrison factor g for each of K trial spreads."""
-    t2 = trial[:, 1, None, None] ** 2
-    w = np.where(seen, 1.0 / (noise + t2), 0.0)
-    total = w.sum(2)
-    a2 = trial[:, 0, None] ** 2
-    return w, total, a2 / (1.0 + a2 * total)
+def _whiten(noise: _Noise, tails: _Tails, trial: Array) -> tuple[Array, Array, Array]:
+    """Write V_c^-1 = diag(w_c) - B_c' B_c for K trial spreads.
+
+    Gives w (K, C, M), B (K, 2, C, M) and the sum over classes of log |V_c| (K,).
+    """
+    a, t2 = trial[:, 0, None, None], trial[:, 1, None, None] ** 2 * tails.of_cells
+    alone = noise.variance * (1.0 - noise.paired)
+    w = noise.seen / (alone + t2)
+    error = np.sqrt(noise.variance * noise.paired)
+    level, shared = a * w, error * w
+    p = 1.0 + (a * level).sum(2, keepdims=True)
+    q = (a * shared).sum(2, keepdims=True)
+    r = 1.0 + (error * shared).sum(2, keepdims=True)
+    det = p * r - q * q
+    first = (level * r - shared * q) / np.sqrt(r * det)
+    second = shared / np.sqrt(r)
+    log_v = np.log(np.where(noise.seen, alone + t2, 1.0)).sum((1, 2))
+    return w, np.stack([first, second], axis=1), log_v + np.log(det).sum((1, 2))
 
 
-def _deviance(
-    z: Array, noise: Array, seen: NDArray[np.bool_], trial: Array, anchor: Anchor | None
-) -> Array:
+def _deviance(z: Array, noise: _Noise, tails: _Tails, trial: Array, anchor: Anchor | None) -> Array:
     """Give -2 log marginal likelihood, up to a constant, for K trial spreads (K, 3)."""
-    w, total, g = _weights(noise, seen, trial)
-    options = z.shape[1]
-    b2 = trial[:, 2] ** 2
-    a2 = trial[:, 0, None] ** 2
-    wz = w * z
-    pulled = wz.sum(2)
-    h = wz.sum(1) - np.einsum("kc,kcm->km", g * pulled, w)
-    square = (wz * z).sum((1, 2)) - (g * pulled**2).sum(1)
-    log_v = -np.log(np.where(seen, w, 1.0)).sum((1, 2)) + np.log1p(a2 * total).sum(1)
+    w, rows, log_v = _whiten(noise, tails, trial)
+    q = 1.0 / (trial[:, 2, None] ** 2 * tails.of_options)
+    h, square = _pull(z, w, rows)
     if anchor is not None:
         h = h + anchor.pull
-    right = np.stack([h, np.ones_like(h)], axis=2)
-    solved, log_q = _solve_effects(w, g, b2, right, anchor)
-    one_h = solved[:, :, 0].sum(1)
-    one_one = solved[:, :, 1].sum(1)
-    h_h = (h * solved[:, :, 0]).sum(1)
-    den = options / b2 - one_one / b2**2 + 1.0 / MU_SD**2
-    fit = h_h + (one_h / b2) ** 2 / den
-    return np.asarray(log_v + square - fit + options * np.log(b2) + log_q + np.log(den))
+    right = np.stack([h, q], axis=2)
+    solved, log_q = _solve_effects(w, rows, q, right, anchor)
+    den = q.sum(1) - (q * solved[:, :, 1]).sum(1) + 1.0 / MU_SD**2
+    fit = (h * solved[:, :, 0]).sum(1) + (q * solved[:, :, 0]).sum(1) ** 2 / den
+    return np.asarray(log_v + square - fit - np.log(q).sum(1) + log_q + np.log(den))
+
+
+def _pull(z: Array, w: Array, rows: Array) -> tuple[Array, Array]:
+    """Give sum_c V_c^-1 z_c (K, M) and sum_c z_c' V_c^-1 z_c (K,)."""
+    along = (rows * z).sum(3)
+    flat = rows.reshape(len(rows), -1, z.shape[1])
+    h = (w * z).sum(1) - (along.reshape(len(rows), 1, -1) @ flat)[:, 0]
+    return h, (w * z * z).sum((1, 2)) - (along**2).sum((1, 2))
 
 
 def _solve_effects(
-    w: Array, g: Array, b2: Array, right: Array, anchor: Anchor | None
+    w: Array, rows: Array, q: Array, right: Array, anchor: Anchor | None
 ) -> tuple[Array, Array]:
-    """Solve (sum V^-1 + I/b^2 [+ anchor]) x = right and give the log determinant.
+    """Solve (sum V^-1 + diag q [+ anchor]) x = right and give the log determinant.
 
-    With fewer classes than options the Woodbury identity keeps the matrix at (C, C).
+    With few classes and many options the Woodbury identity keeps the matrix small.
     """
-    diagonal = w.sum(1) + 1.0 / b2[:, None]
-    classes, options = w.shape[1:]
-    if anchor is None and classes < options:
-        scaled = w / diagonal[:, None, :]
-        root = np.sqrt(g)
-        inner = np.eye(classes) - root[:, :, None] * (scaled @ w.transpose(0, 2, 1)) * root[:, None]
+    diagonal = w.sum(1) + q
+    options = w.shape[2]
+    flat = rows.reshape(len(rows), -1, options)
+    if anchor is None and flat.shape[1] < options:
+        scaled = flat / diagonal[:, None, :]
+        inner = np.eye(flat.shape[1]) - scaled @ flat.transpose(0, 2, 1)
         plain = right / diagonal[:, :, None]
-        middle = np.linalg.solve(inner, root[:, :, None] * (w @ plain))
-        solved = plain + scaled.transpose(0, 2, 1) @ (root[:, :, None] * middle)
+        solved = plain + scaled.transpose(0, 2, 1) @ np.linalg.solve(inner, flat @ plain)
         return solved, np.asarray(np.log(diagonal).sum(1) + np.linalg.slogdet(inner)[1])
-    matrix = -(w * g[:, :, None]).transpose(0, 2, 1) @ w
+    matrix = -(flat.transpose(0, 2, 1) @ flat)
     index = np.arange(options)
     matrix[:, index, index] += diagonal
     if anchor is not None:
         matrix += anchor.precision
-    solved = np.asarray(np.linalg.solve(matrix, right))
-    return solved, np.asarray(np.linalg.slogdet(matrix)[1])
-
-
-def _posterior_mean(
-    z: Array, noise: Array, seen: NDArray[np.bool_], spreads: Array, anchor: Anchor | None
-) -> tuple[Array, Array]:
-    """Give the posterior means of the logits (C, M) and of the option effects (M,)."""
-    w3, _, g3 = _weights(noise, seen, spreads[None])
-    w, g = w3[0], g3[0]
-    a2, t2, b2 = spreads**2
-    h = (w * z).sum(0) - (g * (w * z).sum(1)) @ w
-    if anchor is not None:
-        h = h + anchor.pull
-    right = np.stack([h, np.ones_like(h)], axis=1)[None]
-    solved = _solve_effects(w3, g3, np.array([b2]), right, anchor)[0][0]
-    den = len(h) / b2 - solved[:, 1].sum() / b2**2 + 1.0 / MU_SD**2
-    effects = solved[:, 0] + solved[:, 1] * (solved[:, 0].sum() / b2 / den) / b2
-    residual = w * (z - effects)
-    u = residual - (g * residual.sum(1))[:, None] * w
-    return effects + a2 * u.sum(1, keepdims=True) + t2 * u, effects
+    return np.asarray(np.linalg.solve(matrix, right)), np.asarray(np.linalg.slogdet(matrix)[1])
 
 
 def _posterior(
-    z: Array, noise: Array, seen: NDArray[np.bool_], spreads: Array, anchor: Anchor | None
+    z: Array, noise: _Noise, tails: _Tails, spreads: Array, anchor: Anchor | None
 ) -> LogitFit:
     """Give means and covariances at the fitted spreads."""
-    mean, effects = _posterior_mean(z, noise, seen, spreads, anchor)
-    w3, _, g3 = _weights(noise, seen, spreads[None])
-    w, g = w3[0], g3[0]
+    w, rows, _ = _whiten(noise, tails, spreads[None])
     a2, t2, b2 = spreads**2
+    q = 1.0 / (b2 * tails.of_options)
+    h = _pull(z, w, rows)[0][0]
     options = z.shape[1]
     eye = np.eye(options)
-    inverse = np.einsum("ci,ij->cij", w, eye) - np.einsum("c,ci,cj->cij", g, w, w)
-    prior = a2 * np.ones((options, options)) + t2 * eye
-    gain = prior @ inverse
-    own = prior - gain @ prior
-    matrix = inverse.sum(0) + eye / b2
+    inverse = w[0][:, :, None] * eye - np.einsum("rci,rcj->cij", rows[0], rows[0])
+    matrix = inverse.sum(0) + np.diag(q)
     if anchor is not None:
         matrix = matrix + anchor.precision
+        h = h + anchor.pull
     shared = np.linalg.inv(matrix)
-    line = shared.sum(1) / b2
-    den = options / b2 - line.sum() / b2 + 1.0 / MU_SD**2
-    shared = shared + np.outer(line, line) / den
+    line = shared @ q
+    shared = shared + np.outer(line, line) / (q.sum() - q @ line + 1.0 / MU_SD**2)
+    effects = shared @ h
+    prior = a2 * np.ones((options, options)) + (t2 * tails.of_cells)[:, :, None] * eye
+    gain = prior @ inverse
+    own = prior - gain @ prior
     return LogitFit(
-        logit=mean,
+        logit=effects + np.einsum("cij,cj->ci", gain, z - effects),
         own=0.5 * (own + own.transpose(0, 2, 1)),
         loading=eye - gain,
         shared=0.5 * (shared + shared.T),
