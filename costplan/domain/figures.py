@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from costplan.domain.money import round_to_foot, round_to_unit
+from costplan.domain.money import CENT, round_to_foot, round_to_unit, total
 
 UNKNOWN = "–"
+WHOLE_FROM = 10_000
+"""Dollars from which a column is written without cents."""
 PERIOD_WORDS = {"day": "a day", "week": "a week", "month": "a month", "quarter": "a quarter"}
 
 
@@ -26,11 +29,13 @@ def write_usd(amount: Decimal | None, *, cents: bool | None = None) -> str:
     return f"{sign}${abs(rounded):,}"
 
 
-def write_usd_column(amounts: list[Decimal]) -> list[str]:
-    """Write dollars of one column so that the rounded rows add up to the rounded total."""
-    whole = sum(abs(amount) for amount in amounts) >= 10_000
-    rounded = round_to_foot(amounts, Decimal(1) if whole else Decimal("0.01"))
-    return [f"${amount:,}" for amount in rounded]
+def write_usd_column(amounts: Sequence[Decimal]) -> tuple[list[str], str]:
+    """Write dollars of one column and their total, so that the rounded rows add up to it."""
+    cents = sum(abs(amount) for amount in amounts) < WHOLE_FROM
+    rounded = round_to_foot(amounts, CENT if cents else Decimal(1))
+    return [write_usd(amount, cents=cents) for amount in rounded], write_usd(
+        total(amounts), cents=cents
+    )
 
 
 def write_unit_usd(amount: Decimal | None) -> str:

@@ -114,9 +114,17 @@ def _pick_each(
 
 
 def _common(case: Case) -> list[str]:
-    """Names of options that every class has, in the first class's order."""
-    shared = set.intersection(*({o.name for o in part.options} for part in case.classes))
-    return [option.name for option in case.classes[0].options if option.name in shared]
+    """Names of options that every class has and may use, in the first class's order.
+
+    Where the classes' limits leave none, the names that every class has at all.
+    """
+    first = [option.name for option in case.classes[0].options]
+    for usable in (_allowed, lambda part: range(len(part.options))):
+        names = [{part.options[i].name for i in usable(part)} for part in case.classes]
+        shared = set.intersection(*names)
+        if shared:
+            return [name for name in first if name in shared]
+    return []
 
 
 def _everywhere(case: Case, shares: Iterable[tuple[str, Decimal]]) -> Allocation:

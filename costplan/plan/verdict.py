@@ -41,7 +41,9 @@ def pronounce(plan: Plan) -> str:
         return f"{bought}{_compare(plan)}."
     points = write_points(accuracy.mean - today.accuracy)
     money = write_change(totals.usd - today.usd)
-    against = f"{_capital(money)} {period} than today" if "same" not in money else "As much as today"
+    against = (
+        f"{_capital(money)} {period} than today" if "same" not in money else "As much as today"
+    )
     gains = [f"{points} of accuracy"]
     if plan.objective.maximize != "accuracy" and plan.value_unit == "usd":
         gained = write_change(Decimal(str(float(totals.value) - (today.value or 0.0))))

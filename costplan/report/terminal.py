@@ -114,18 +114,21 @@ def _class_table(plan: Plan, width: int) -> RenderableType:
     table.add_column("Accuracy", justify="right", no_wrap=True)
     table.add_column("Mean / p95", justify="right", no_wrap=True)
     table.add_column("Evidence", no_wrap=True)
-    for row in _class_rows(plan, roomy=roomy):
+    *rows, totals = _class_rows(plan, roomy=roomy)
+    for row in rows:
         table.add_row(*row)
     table.add_section()
-    table.add_row(*_total_row(plan, roomy=roomy), style="bold")
+    table.add_row(*totals, style="bold")
     return table
 
 
 def _class_rows(plan: Plan, *, roomy: bool) -> Iterable[list[str]]:
+    extras = list(_extra_amounts(plan))
+    paid = [line.usd for line in plan.lines] + [amount for _, amount in extras]
+    dollars, whole = write_usd_column(paid)
     before = ""
-    dollars = write_usd_column([line.usd for line in plan.lines])
-    for line, usd in zip(plan.lines, dollars, strict=True):
-        first = line.task_class != before
+    for line, usd in zip(plan.lines, dollars, strict=False):
+        name = line.task_class if line.task_class != before else ""
         before = line.task_class
         cells = [
             write_percent(line.share, 0 if line.share == 1 else 1),
@@ -135,15 +138,14 @@ def _class_rows(plan: Plan, *, roomy: bool) -> Iterable[list[str]]:
             line.accuracy.grade,
         ]
         if roomy:
-            name = line.task_class if first else ""
             yield [name, line.option, write_count(line.requests_planned), *cells]
             continue
-        if first:
-            yield [line.task_class, *[""] * 5]
+        if name:
+            yield [name, *[""] * 5]
         yield [f"  {line.option}", *cells]
-    for label, amount in _extra_amounts(plan):
-        blank = ["", label, ""] if roomy else [label]
-        yield [*blank, "", write_usd(amount), "", "", ""]
+    for (label, _), usd in zip(extras, dollars[len(plan.lines) :], strict=True):
+        yield [*(["", label, ""] if roomy else [label]), "", usd, "", "", ""]
+    yield _total_row(plan, whole, roomy=roomy)
 
 
 def _extra_amounts(plan: Plan) -> Iterable[tuple[str, Decimal]]:
@@ -158,7 +160,7 @@ def _extra_amounts(plan: Plan) -> Iterable[tuple[str, Decimal]]:
         yield "contract terms", terms
 
 
-def _total_row(plan: Plan, *, roomy: bool) -> list[str]:
+def _total_row(plan: Plan, usd: str, *, roomy: bool) -> list[str]:
     totals = plan.totals
     assert totals is not None
     interval = totals.accuracy
@@ -166,7 +168,7 @@ def _total_row(plan: Plan, *, roomy: bool) -> list[str]:
         "Total",
         *(["", write_count(totals.requests)] if roomy else []),
         "",
-        write_usd(totals.usd),
+        usd,
         _write_interval(interval.mean, interval.low, interval.high),
         write_seconds(totals.mean_latency_s),
         "",
