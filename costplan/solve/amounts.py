@@ -156,6 +156,12 @@ def plain_bill(problem: Problem) -> bool:
     return not named and not problem.pools
 
 
+def bill_matters(problem: Problem) -> bool:
+    """Say whether the bill is limited or part of the objective."""
+    billed = problem.objective.goal in {Goal.COST, Goal.NET_VALUE}
+    return billed or problem.limits.usd is not None
+
+
 def eligible(problem: Problem) -> Bools:
     """Mark the options that may be used at all, shape (n_options,)."""
     keep = np.ones(problem.n_options, dtype=np.bool_)

@@ -7,29 +7,26 @@ HiGHS runs again, so what is finally proven is proven for the exact limits.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 
+from costplan.solve.aim import Aim, Clock, Parts, finish
 from costplan.solve.amounts import (
     Amount,
     Combination,
     Row,
     list_spend,
     plain_bill,
-    quality,
     rows,
-    total_requests,
 )
 from costplan.solve.bill import Bill, add_bill, fixed_rows
 from costplan.solve.cuts import Cut, cut_off
 from costplan.solve.decimals import Floats, Ints
-from costplan.solve.linear import LinearProgram, Parts, Usable
-from costplan.solve.problem import Goal, Problem
+from costplan.solve.linear import LinearProgram, Usable
+from costplan.solve.problem import Problem
 from costplan.solve.sheet import Ending, Outcome, Sheet
 from costplan.solve.solution import Solution, Status
 from costplan.solve.verify import Audit, verify
@@ -37,53 +34,6 @@ from costplan.solve.verify import Audit, verify
 MAX_CUT_ROUNDS = 400
 LOOSE = 1e-11
 """Limits are widened by this part for whole plans, so that rounding shuts nothing out."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Aim:
-    """What is made small: minus quality, or an amount, plus perhaps the bill."""
-
-    amount: Amount | None
-    sign: int
-    """-1 where the amount is made large."""
-    bill: bool
-    per: Fraction = Fraction(1)
-    """The stated objective is the amount divided by this (requests, for accuracy)."""
-
-    @classmethod
-    def of(cls, problem: Problem) -> Aim:
-        """Read the aim off the objective."""
-        goal = problem.objective.goal
-        per = total_requests(problem) if goal is Goal.ACCURACY else Fraction(1)
-        return cls(quality(problem), -1, goal in {Goal.COST, Goal.NET_VALUE}, per or Fraction(1))
-
-    @property
-    def maximises(self) -> bool:
-        """Whether the stated objective is made large."""
-        return self.amount is not None and self.sign < 0
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time that is left."""
-
-    end_s: float | None
-
-    @classmethod
-    def start(cls, time_limit_s: float | None) -> Clock:
-        """Start counting down."""
-        return cls(None if time_limit_s is None else time.monotonic() + time_limit_s)
-
-    @property
-    def left_s(self) -> float | None:
-        """Seconds left; None without a limit."""
-        return None if self.end_s is None else self.end_s - time.monotonic()
-
-    @property
-    def over(self) -> bool:
-        """Whether the time is used up."""
-        left = self.left_s
-        return left is not None and left <= 0
 
 
 class HighsSolver:
@@ -266,31 +216,3 @@ class _Run:
 def _terms(cost: Amount | Combination) -> tuple[tuple[Amount, Fraction], ...]:
     """Return the terms of a combination."""
     return cost.terms if isinstance(cost, Combination) else ((cost, Fraction(1)),)
-
-
-def finish(aim: Aim, parts: Parts, audit: Audit, least: float, gap: float, solver: str) -> Solution:
-    """State what is proven about a verified plan: least is a bound on the aim's minimum.
-
-    A bound on the wrong side of the objective is a rounding error of the bound, so the objective
-    itself is the bound then.
-    """
-    bound = -least / float(aim.per) if aim.maximises else least
-    objective = float(audit.objective)
-    bound = max(bound, objective) if aim.maximises else min(bound, objective)
-    size = max(abs(bound), abs(objective))
-    distance = abs(bound - objective) / size if size else 0.0
-    if not np.isfinite(bound):
-        distance = float("inf")
-    exact = audit.objective if bound == objective else Decimal(repr(bound))
-    proven = distance <= gap + 1e-9
-    return Solution(
-        status=Status.OPTIMAL if proven else Status.FEASIBLE,
-        solver=solver,
-        main=parts[0],
-        splits=parts[1],
-        gpus=audit.gpus,
-        objective=audit.objective,
-        bound=exact if np.isfinite(bound) else None,
-        gap=distance,
-        audit=audit,
-    )

@@ -8,15 +8,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from costplan.solve.aim import Parts
 from costplan.solve.amounts import Amount, Combination, Row, eligible
 from costplan.solve.decimals import Bools, Floats, Ints, from_units
 from costplan.solve.problem import Problem
 from costplan.solve.sheet import Outcome, Sheet, scale_of
 from costplan.solve.solution import SHARE_PLACES, Pick
 from costplan.solve.vertex import Equation, decimal_shares, solve_exactly
-
-Parts = tuple[Ints, dict[int, tuple[Pick, ...]]]
-"""The main option of each class, and the picks of split classes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,4 +68,6 @@ def solve(
 
 def chosen_solver(problem: Problem) -> str:
     """Return the solver that "auto" takes."""
-    return "highs"
+    from costplan.solve.knapsack import as_knapsack
+
+    return "highs" if as_knapsack(problem) is None else "own"

@@ -1,0 +1,136 @@
+"""The core of a whole plan: the few changes that could still improve it, in exact weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from costplan.solve.amounts import Amount, list_spend, quality
+from costplan.solve.decimals import Floats, Ints, Units, products
+from costplan.solve.fill import Filled
+from costplan.solve.knapsack import Knapsack
+from costplan.solve.problem import Goal
+
+MOST = 2**61
+"""Sums of rises stay below this, so that int64 holds them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Core:
+    """Changes of single classes away from the plan that the bound belongs to.
+
+    A set of changes, one per class at most, is worth its profit; the best set whose rises fit the
+    capacity makes the best plan. loss = price * rise - gain is never negative, so a set loses its
+    losses and price * what it leaves of the capacity against the bound.
+    """
+
+    group: Ints
+    """Class of each change, ascending."""
+    option: Ints
+    """Option that the change leads to."""
+    rise: Ints
+    """Weight it adds, in units of 2**shift of the amount, rounded up."""
+    loss: Floats
+    """What it loses against the bound, not negative."""
+    capacity: int
+    """Weight that may be added, in the same units, rounded down."""
+    price: float
+    """Gain per unit of weight at the bound."""
+    exact: bool
+    """Whether no weight was rounded."""
+
+    @property
+    def profit(self) -> Floats:
+        """Gain of each change."""
+        return self.price * self.rise - self.loss
+
+    @property
+    def room(self) -> float:
+        """What a plan without any change loses against the bound."""
+        return self.price * self.capacity
+
+    def only(self, keep: Ints) -> Core:
+        """Keep some of the changes."""
+        return Core(
+            self.group[keep],
+            self.option[keep],
+            self.rise[keep],
+            self.loss[keep],
+            self.capacity,
+            self.price,
+            self.exact,
+        )
+
+
+def core_of(knapsack: Knapsack, filled: Filled, slope: float) -> Core:
+    """Keep the options whose reduced cost leaves them a chance against the plan itself."""
+    first = knapsack.problem.first
+    reduced = knapsack.weight()
+    reduced *= -slope
+    reduced += knapsack.gain
+    if knapsack.keep is not None:
+        reduced[~knapsack.keep] = -np.inf
+    room = slope * float(filled.left) * knapsack.unit
+    base = reduced[filled.options]
+    reduced -= np.repeat(base, np.diff(first))
+    reduced[filled.options] = -np.inf
+    option = np.flatnonzero(reduced > -room)
+    loss = np.maximum(0.0, -reduced[option])
+    group = np.searchsorted(first, option, side="right") - 1
+    rise = knapsack.sign * differences(knapsack.amount, group, option, filled.options)
+    shift, scaled = _fitting(rise)
+    return Core(
+        group,
+        option,
+        scaled,
+        loss,
+        int(filled.left // 1) >> shift,
+        slope * knapsack.unit * float(2**shift),
+        shift == 0,
+    )
+
+
+def granule(knapsack: Knapsack, filled: Filled, core: Core) -> float:
+    """Return a number of which the gain of every change is a multiple; 0 when not known."""
+    goal = knapsack.problem.objective.goal
+    amount = quality(knapsack.problem) if goal is not Goal.COST else list_spend(knapsack.problem)
+    if goal is Goal.NET_VALUE or amount is None or len(core.option) == 0:
+        return 0.0
+    gains = differences(amount, core.group, core.option, filled.options)
+    common = math.gcd(*gains.tolist()) if gains.dtype == object else int(np.gcd.reduce(gains))
+    return float(common) * float(10.0**-amount.exponent)
+
+
+def differences(amount: Amount, group: Ints, option: Ints, base: Ints) -> Units:
+    """Return exactly by how much each change raises an amount, in its units."""
+    before = base[group]
+    right = amount.option_units[option]
+    left = amount.option_units[before]
+    if amount.keep is not None:
+        right, left = right * amount.keep[option], left * amount.keep[before]
+    return products(amount.class_units[group], right - left)
+
+
+def _fitting(rise: Units) -> tuple[int, Ints]:
+    """Shift rises right, rounding up, until sums of them fit int64."""
+    if len(rise) == 0:
+        return 0, np.zeros(0, dtype=np.int64)
+    most = max(1, max(abs(int(rise.max())), abs(int(rise.min())))) * len(rise)
+    shift = max(0, most.bit_length() - MOST.bit_length())
+    if shift == 0:
+        return 0, rise.astype(np.int64)
+    return shift, (-((-rise) >> shift)).astype(np.int64)
+
+
+def loss_of(knapsack: Knapsack, filled: Filled, options: Ints, slope: float) -> float:
+    """Return what a plan loses against the bound; infinite when it does not fit."""
+    left = filled.left + knapsack.weight_units(filled.options) - knapsack.weight_units(options)
+    if left < 0:
+        return float("inf")
+    changed = np.flatnonzero(options != filled.options)
+    after, before = options[changed], filled.options[changed]
+    gains = knapsack.gain[after] - knapsack.gain[before]
+    room = slope * float(filled.left) * knapsack.unit
+    return max(0.0, room - float(gains.sum()))

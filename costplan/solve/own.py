@@ -1,0 +1,89 @@
+"""The own solver: one linear ceiling, or none, at any size."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from costplan.solve.aim import Clock, finish_within
+from costplan.solve.decimals import Ints
+from costplan.solve.fill import fill, split_last
+from costplan.solve.hull import steps_of, upper_hulls
+from costplan.solve.knapsack import Knapsack, as_knapsack
+from costplan.solve.problem import Problem
+from costplan.solve.solution import Pick, Solution, Status
+from costplan.solve.verify import verify
+from costplan.solve.whole import best_whole
+
+NAME = "own"
+
+
+class OwnSolver:
+    """Hulls and steps; whole plans by fixing from the bound and searching the core."""
+
+    name = NAME
+    exact = True
+
+    def solve(
+        self, problem: Problem, *, time_limit_s: float | None = None, gap: float = 1e-9
+    ) -> Solution:
+        """Solve a problem with one linear limit; ValueError for any other."""
+        knapsack = as_knapsack(problem)
+        if knapsack is None:
+            raise ValueError("the own solver takes problems with one ceiling; use highs")
+        return solve_knapsack(knapsack, Clock.start(time_limit_s), gap)
+
+
+def solve_knapsack(knapsack: Knapsack, clock: Clock, gap: float) -> Solution:
+    """Solve a knapsack of classes, with splits or with one option per class."""
+    problem = knapsack.problem
+    if not _every_class_has_an_option(knapsack):
+        return Solution(Status.INFEASIBLE, NAME)
+    if knapsack.row is None:
+        return _closed(knapsack, _best_options(knapsack), {}, 0.0, gap)
+    hulls = upper_hulls(knapsack.weight(), knapsack.gain, problem.first, knapsack.keep)
+    steps = steps_of(hulls)
+    filled = fill(knapsack, hulls, steps)
+    if filled is None:
+        return Solution(Status.INFEASIBLE, NAME)
+    slope = float(steps.slope[filled.taken]) if filled.taken < len(steps.slope) else 0.0
+    if not problem.splits:
+        options, distance = best_whole(knapsack, filled, slope, clock, gap)
+        return _closed(knapsack, options, {}, distance, gap)
+    splits, left = split_last(knapsack, hulls, steps, filled)
+    distance = slope * float(left) * knapsack.unit
+    return _closed(knapsack, filled.options, splits, distance, gap)
+
+
+def _every_class_has_an_option(knapsack: Knapsack) -> bool:
+    """Say whether a plan exists when the ceiling is left out."""
+    first = knapsack.problem.first
+    if knapsack.keep is None:
+        return bool((np.diff(first) > 0).all())
+    return bool(np.logical_or.reduceat(knapsack.keep, first[:-1]).all())
+
+
+def _best_options(knapsack: Knapsack) -> Ints:
+    """Return the best option of each class, the first one on a tie."""
+    gain, first = knapsack.gain, knapsack.problem.first
+    if knapsack.keep is not None:
+        gain = np.where(knapsack.keep, gain, -np.inf)
+    most = np.repeat(np.maximum.reduceat(gain, first[:-1]), np.diff(first))
+    at = np.where(gain == most, np.arange(len(gain)), len(gain))
+    return np.asarray(np.minimum.reduceat(at, first[:-1]))
+
+
+def _closed(
+    knapsack: Knapsack,
+    options: Ints,
+    splits: dict[int, tuple[Pick, ...]],
+    distance: float,
+    gap: float,
+) -> Solution:
+    """Verify the plan and state its proof."""
+    problem = knapsack.problem
+    main = options.copy()
+    for c, picks in splits.items():
+        main[c] = max(picks, key=lambda pick: (pick[1], -pick[0]))[0]
+    audit = verify(problem, main, splits)
+    per = float(knapsack.aim.per)
+    return finish_within(knapsack.aim, (main, splits), audit, distance / per, gap, NAME)
