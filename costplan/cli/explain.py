@@ -1,0 +1,23 @@
+"""`costplan explain`: why a class got what it got."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from costplan.cli.arguments import AsJson, PlanPath
+
+
+def explain(
+    plan: PlanPath,
+    task_class: Annotated[
+        str, typer.Argument(metavar="CLASS", help="Name of a task class.", show_default=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell what was considered for a class, what was shut out by what, and what would change it."""
+    from costplan.plan.saved import read_plan
+    from costplan.report.explain import write_explanation
+
+    write_explanation(read_plan(plan), task_class, as_json=as_json)
