@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,8 @@ def _solve_with_margin(
     def plan(budget: Decimal) -> Solved | None:
         if budget == ceiling:
             return whole if isinstance(whole, Solved) else None
-        solved = _solve(case, pose(case, usd=budget), manner)
+        tighter = replace(problem, limits=replace(problem.limits, usd=budget))
+        solved = _solve(case, tighter, manner)
         return solved if isinstance(solved, Solved) else None
 
     def read(solved: Solved) -> tuple[Decimal, float]:

@@ -16,8 +16,10 @@ from typing import Generic, TypeVar
 
 from costplan.plan.allocation import Allocation
 
-STEPS = 14
-"""Bisections of the planning budget."""
+STEPS = 20
+"""Most planning budgets that are tried."""
+FINE = 2_000
+"""Part of the ceiling to which the margin is fitted."""
 CENT = Decimal("0.01")
 Planned = TypeVar("Planned")
 
@@ -86,31 +88,30 @@ def keep(
     whole = plan(ceiling)
     if whole is None:
         return None
-    if _with_margin(read(whole), z) <= ceiling:
+    needed = _with_margin(read(whole), z)
+    if needed <= ceiling:
         return Kept(whole, sure=True)
     best: Planned | None = None
-    low, high = Decimal(0), ceiling
-    for step in range(STEPS):
-        budget = _next_budget(low, high, ceiling, read(whole), z, step)
+    low, high, budget = Decimal(0), ceiling, ceiling
+    for _ in range(STEPS):
+        budget = _next_budget(low, high, budget * ceiling / needed)
         tried = plan(budget)
-        if tried is not None and _with_margin(read(tried), z) <= ceiling:
-            best, low = tried, budget
-        elif tried is None:
-            low = budget
-        else:
+        if tried is None:
+            low, needed = budget, ceiling
+            continue
+        needed = _with_margin(read(tried), z)
+        if needed > ceiling:
             high = budget
-        if high - low <= ceiling / 20_000:
+            continue
+        best, low = tried, budget
+        if ceiling - needed <= ceiling / FINE or high - low <= ceiling / FINE:
             break
     return Kept(whole, sure=False) if best is None else Kept(best, sure=True)
 
 
-def _next_budget(
-    low: Decimal, high: Decimal, ceiling: Decimal, read: tuple[Decimal, float], z: float, step: int
-) -> Decimal:
-    """Start from the margin of the whole ceiling's plan, which is nearly right, then bisect."""
-    usd, sd = read
-    guess = ceiling * ceiling / _with_margin((usd, sd), z) if step == 0 and usd > 0 else None
-    budget = guess if guess is not None and low < guess < high else (low + high) / 2
+def _next_budget(low: Decimal, high: Decimal, guess: Decimal) -> Decimal:
+    """Take the guess that the last margin suggests, or bisect where it leaves the bracket."""
+    budget = guess if low < guess < high else (low + high) / 2
     return budget.quantize(Decimal("1e-6"), rounding=ROUND_DOWN)
 
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from costplan.solve.problem import Contract, Limits, Objective, Pool, Problem
 
 
-def pose(case: Case, *, usd: Decimal | None = None) -> Problem:
-    """Pose a case as a problem; `usd` replaces the dollar ceiling that the workload states."""
+def pose(case: Case) -> Problem:
+    """Pose a case as a problem."""
     from costplan.solve.build import build_problem
 
     workload = case.workload
     return build_problem(
         [_row(part) for part in case.classes],
-        limits=limits_of(workload, usd),
+        limits=limits_of(workload),
         pools=_pools(workload),
         contracts=_contracts(workload),
         objective=_objective(workload),
@@ -61,14 +61,14 @@ def _row(part: ClassCase) -> ClassRow:
     )
 
 
-def limits_of(workload: Workload, usd: Decimal | None = None) -> Limits:
+def limits_of(workload: Workload) -> Limits:
     """Collect the workload's ceilings."""
     from costplan.solve.problem import Limits
 
     ceilings = workload.ceilings
     teams, providers = ceilings.teams, ceilings.providers
     return Limits(
-        usd=ceilings.usd if usd is None else usd,
+        usd=ceilings.usd,
         mean_latency_s=ceilings.mean_latency_s,
         team_usd={n: t.usd for n, t in teams.items() if t.usd is not None},
         team_mean_latency_s={
