@@ -12,7 +12,8 @@ JASA 1989), so that one outstanding model or one broken harness run keeps its di
 Everything is Gaussian once the binomial noise is linearised at the current p (six rounds of
 iteratively reweighted least squares), so posterior and marginal likelihood are closed form
 (Rasmussen & Williams, Gaussian Processes, 2006, sections 2.7 and 3.4); class effect and common
-error have rank two and are integrated by the Woodbury identity. The three spreads maximise the marginal likelihood on a grid.
+error have rank two and are integrated by the Woodbury identity. The three spreads maximise the
+marginal likelihood on a grid.
 """
 
 from __future__ import annotations
