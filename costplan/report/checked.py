@@ -18,6 +18,7 @@ from costplan.domain.figures import (
     write_unit_usd,
     write_usd,
 )
+from costplan.domain.money import total
 from costplan.domain.option import Option
 from costplan.domain.workload import Objective, TaskClass, Workload
 from costplan.files.workload import find_doubts
@@ -61,7 +62,7 @@ def summarize(case: Case) -> dict[str, Any]:
         "starts": case.starts.isoformat(),
         "objective": _objective(workload.objective),
         "splits": workload.splits,
-        "requests": float(sum(task.requests for task in workload.classes)),
+        "requests": _number(total([task.requests for task in workload.classes])),
         "ceilings": [
             {"name": name, "limit": _amount(limit) if name.endswith("usd") else _number(limit)}
             for name, limit in _ceilings(workload)
@@ -97,12 +98,12 @@ def _parts(case: Case) -> Iterator[RenderableType]:
     for part in case.classes:
         yield Text(part.task.name, style="bold")
         for line in _write_class(part):
-            yield Padding(Text(line), (0, 0, 0, 2))
+            yield Padding(Text(line), (0, 0, 0, 2), expand=False)
     said = [note.message for note in case.notes if note.task_class is None]
     said += [f"{doubt.path}: {doubt.message}" for doubt in find_doubts(workload)]
     if said:
         yield Text("Notes", style="bold")
-        yield from (Padding(Text(line), (0, 0, 0, 2)) for line in said)
+        yield from (Padding(Text(line), (0, 0, 0, 2), expand=False) for line in said)
     yield ""
     yield Text(f"No faults. `costplan optimize {case.file or 'WORKLOAD'}` makes the plan.")
 
