@@ -5,58 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
-from costplan.domain.record import Record
+from costplan.plan.part import Amount, ClassName, Grade, Number, Part
+from costplan.plan.stop import Before, ProviderBill, Stop
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = 1
-
-
-class Part(Record):
-    """A part of a plan; fields named `task_class` are `class` in JSON."""
-
-    model_config = ConfigDict(
-        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
-    )
-
-
-ClassName = Annotated[str, Field(alias="class")]
-
-
-def _write_number(number: Decimal) -> int | float:
-    return int(number) if number == number.to_integral_value() else float(number)
-
-
-def _read_decimal(value: object) -> object:
-    return Decimal(str(value)) if isinstance(value, int | float) else value
-
-
-def _read_number(value: object) -> object:
-    return Decimal(repr(float(value))) if isinstance(value, int | float | Decimal) else value
-
-
-def _write_amount(amount: Decimal) -> str:
-    return f"{amount:f}"
-
-
-Amount = Annotated[
-    Decimal,
-    BeforeValidator(_read_decimal),
-    PlainSerializer(_write_amount, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
-]
-"""Dollars, exact; a decimal string in JSON."""
-Number = Annotated[
-    Decimal,
-    BeforeValidator(_read_number),
-    PlainSerializer(_write_number, return_type=float, when_used="json"),
-    WithJsonSchema({"type": "number"}),
-]
-"""A count, share or time, to the digits that a number in JSON keeps."""
-Grade = Literal["stated", "measured", "published", "assumed"]
 
 
 class WorkloadRef(Part):
@@ -156,6 +113,8 @@ class Line(Part):
     """Reasoning tokens of the line."""
     pool: str | None = None
     """Pool of own GPUs that serves it."""
+    period_start: str | None = None
+    """ISO date of the line's own first day in a plan of several periods; null: the plan's."""
     notes: tuple[str, ...] = ()
     """What was assumed."""
 
@@ -402,6 +361,12 @@ class Plan(Part):
     """What a little more would buy."""
     frontier: tuple[FrontierPoint, ...]
     """The best objective by money."""
+    stops: tuple[Stop, ...] = ()
+    """The plans of other dollar ceilings, lowest first; empty where they were not solved."""
+    before: Before | None = None
+    """What the plan replaces, class by class; null where the workload does not say."""
+    bills: tuple[ProviderBill, ...] = ()
+    """What each provider is paid."""
     prices: tuple[PriceUsed, ...]
     """Prices it rests on."""
     evidence: tuple[EvidenceUsed, ...]
