@@ -1,8 +1,9 @@
-"""The embedded engine: DuckDB connections with bounded memory, and SQL text that is safe to join."""
+"""The embedded engine: DuckDB with bounded memory, and SQL text that is safe to join."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 MEMORY_MB = 600
 """What DuckDB may hold before it spills to disk."""
 
-Shape = str | dict[str, "Shape"] | list["Shape"]
+Shape = str | Mapping[str, "Shape"] | Sequence["Shape"]
 """Shape of a JSON value: a type name, a dict of keys, or a list of one shape."""
 
 
@@ -49,9 +50,10 @@ def sql_type(shape: Shape) -> str:
     """Write a shape as a DuckDB type."""
     if isinstance(shape, str):
         return shape
-    if isinstance(shape, list):
-        return f"{sql_type(shape[0])}[]"
-    return "STRUCT(" + ", ".join(f"{name(k)} {sql_type(v)}" for k, v in shape.items()) + ")"
+    if isinstance(shape, Mapping):
+        inner = ", ".join(f"{name(k)} {sql_type(v)}" for k, v in shape.items())
+        return f"STRUCT({inner})"
+    return f"{sql_type(shape[0])}[]"
 
 
 def number(expression: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from costplan.domain.errors import Fault, InputError
 
@@ -68,7 +68,7 @@ def open_text_bytes(path: Path) -> IO[bytes]:
     """
     packed = compression_of(path)
     if packed == "gzip":
-        return gzip.open(path, "rb")
+        return cast("IO[bytes]", gzip.open(path, "rb"))
     if packed == "zstd":
         try:
             import zstandard
@@ -76,7 +76,7 @@ def open_text_bytes(path: Path) -> IO[bytes]:
             raise InputError(
                 [Fault("zstd needs the ingest extra", str(path), advice="costplan[ingest]")]
             ) from error
-        return zstandard.open(path, "rb")
+        return cast("IO[bytes]", zstandard.open(path, "rb"))
     return path.open("rb")
 
 

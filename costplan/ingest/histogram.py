@@ -1,4 +1,4 @@
-"""Log-histograms: counts that add up over days, files and engines, and give quantiles within 1 %."""
+"""Log-histograms: counts that add up over days, files and engines; quantiles within 1 %."""
 
 from __future__ import annotations
 

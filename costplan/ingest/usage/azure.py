@@ -12,7 +12,19 @@ from costplan.ingest.head import Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat, ReportFormat, ReportRow
 from costplan.ingest.usage.report_json import instant, load_documents, whole
 
-_COLUMNS = ["TimeGenerated", "CorrelationId", "ModelName", "DeploymentName", "PromptTokens", "CompletionTokens", "SequenceNumber", "ApiId", "SubscriptionId", "OperationName", "Region"]
+_COLUMNS = [
+    "TimeGenerated",
+    "CorrelationId",
+    "ModelName",
+    "DeploymentName",
+    "PromptTokens",
+    "CompletionTokens",
+    "SequenceNumber",
+    "ApiId",
+    "SubscriptionId",
+    "OperationName",
+    "Region",
+]
 
 EXPLODE = """
 SELECT min(_line) AS _line, any_value(CorrelationId) AS CorrelationId,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from costplan.ingest.engine import moment, number, text
+from costplan.ingest.engine import Shape, moment, number, text
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat
 
-_THINKING = {"thinking": {"budget_tokens": "VARCHAR"}, "reasoning_effort": "VARCHAR"}
+_THINKING: dict[str, Shape] = {
+    "thinking": {"budget_tokens": "VARCHAR"},
+    "reasoning_effort": "VARCHAR",
+}
 _READ, _WRITE = "input.cacheReadInputTokenCount", "input.cacheWriteInputTokenCount"
 _BODY = "input.inputBodyJson"
 
@@ -22,7 +25,8 @@ BEDROCK = LogFormat(
     recognise=_recognise,
     shape={
         **dict.fromkeys(
-            ["timestamp", "requestId", "operation", "modelId", "errorCode", "accountId", "region"], "VARCHAR"
+            ["timestamp", "requestId", "operation", "modelId", "errorCode", "accountId", "region"],
+            "VARCHAR",
         ),
         "identity": {"arn": "VARCHAR"},
         "requestMetadata": "JSON",

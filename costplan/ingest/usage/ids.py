@@ -42,7 +42,7 @@ class SeenPart:
 def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Any:
     """Hash and sort the ids of a relation of checked rows."""
     sql = f"SELECT {HASH} AS h FROM {relation} WHERE {_COUNTED}"
-    hashes = connection.execute(sql).fetchnumpy()["h"]
+    hashes: Any = connection.execute(sql).fetchnumpy()["h"]
     hashes.sort()
     return hashes
 

@@ -54,7 +54,22 @@ LANGFUSE = LogFormat(
     recognise=_recognise,
     shape={
         **dict.fromkeys(
-            ["id", "type", "name", "trace_name", "start_time", "end_time", "latency", "provided_model_name", "total_cost", "level", "environment", "user_id", "session_id", "version"],
+            [
+                "id",
+                "type",
+                "name",
+                "trace_name",
+                "start_time",
+                "end_time",
+                "latency",
+                "provided_model_name",
+                "total_cost",
+                "level",
+                "environment",
+                "user_id",
+                "session_id",
+                "version",
+            ],
             "VARCHAR",
         ),
         "usage_details": "JSON",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from costplan.ingest.engine import decimal, moment, number, text
+from costplan.ingest.engine import Shape, decimal, moment, number, text
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat
 
-_USAGE = {
+_USAGE: Shape = {
     "cache_read_input_tokens": "VARCHAR",
     "prompt_tokens_details": {"cached_tokens": "VARCHAR"},
     "completion_tokens_details": {"reasoning_tokens": "VARCHAR"},
@@ -33,7 +33,27 @@ LITELLM = LogFormat(
     recognise=_recognise,
     shape={
         **dict.fromkeys(
-            ["request_id", "call_type", "startTime", "endTime", "request_duration_ms", "model", "model_group", "model_id", "prompt_tokens", "completion_tokens", "spend", "status", "cache_hit", "team_id", "organization_id", "end_user", "user", "session_id", "agent_id"],
+            [
+                "request_id",
+                "call_type",
+                "startTime",
+                "endTime",
+                "request_duration_ms",
+                "model",
+                "model_group",
+                "model_id",
+                "prompt_tokens",
+                "completion_tokens",
+                "spend",
+                "status",
+                "cache_hit",
+                "team_id",
+                "organization_id",
+                "end_user",
+                "user",
+                "session_id",
+                "agent_id",
+            ],
             "VARCHAR",
         ),
         "request_tags": ["VARCHAR"],

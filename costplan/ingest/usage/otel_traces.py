@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from costplan.ingest.engine import number, quote, text
+from costplan.ingest.engine import Shape, number, quote, text
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat
 
 _VALUE = dict.fromkeys(("stringValue", "intValue", "doubleValue", "boolValue"), "VARCHAR")
-_ATTRIBUTES = [{"key": "VARCHAR", "value": _VALUE}]
+_ATTRIBUTES: Shape = [{"key": "VARCHAR", "value": _VALUE}]
 _LONGEST = 200
 """Attributes longer than this are texts, not labels; they are dropped where they are read."""
 
@@ -115,7 +115,13 @@ OTEL_TRACES = LogFormat(
                         "spans": [
                             {
                                 **dict.fromkeys(
-                                    ["traceId", "spanId", "parentSpanId", "startTimeUnixNano", "endTimeUnixNano"],
+                                    [
+                                        "traceId",
+                                        "spanId",
+                                        "parentSpanId",
+                                        "startTimeUnixNano",
+                                        "endTimeUnixNano",
+                                    ],
                                     "VARCHAR",
                                 ),
                                 "attributes": _ATTRIBUTES,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from costplan.ingest.histogram import Histogram, merged
 from costplan.ingest.usage.classes import Candidate
 from costplan.ingest.usage.staging import BadLine
-from costplan.ingest.usage.tally import Counts, Tally
+from costplan.ingest.usage.tally import Counts, Group, Tally
 
 TOKENS = {
     "input_tokens": "input",
@@ -85,6 +85,22 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """What went through one model, as the logs name it; unknown is None."""
+
+    requests: int | None
+    """Successful requests."""
+    input_tokens: int | None
+    """Input tokens, cached ones included."""
+    cached_input_tokens: int | None
+    """Input tokens read from the vendor's cache."""
+    output_tokens: int | None
+    """Output tokens, reasoning included."""
+    usd: Decimal | None
+    """Stated spend."""
+
+
+@dataclass(frozen=True, slots=True)
 class PriceGap:
     """Stated spend beside priced tokens, for one model."""
 
@@ -131,14 +147,25 @@ class UsageResult:
     """The first malformed records."""
     warnings: tuple[str, ...]
     """What is odd, with its consequence."""
+    models: Mapping[str, ModelUsage] = field(default_factory=dict)
+    """Sums per model."""
     prices: tuple[PriceGap, ...] = ()
     """Stated spend beside priced tokens, per model."""
     histograms: Mapping[tuple[str, str], Histogram] = field(default_factory=dict)
     """Distribution per class and measure."""
 
 
-def class_usage(name: str, tally: Tally, failed_known: bool, own: bool = True) -> ClassUsage:
-    """Sum up one class of a tally, or all of them where `own` is False."""
+def class_usage(
+    name: str,
+    tally: Tally,
+    failed_known: bool,
+    own: bool = True,
+    told_requests: int | None = None,
+) -> ClassUsage:
+    """Sum up one class of a tally, or all of them where `own` is False.
+
+    `told_requests` stands in where the source does not count requests.
+    """
     groups = {g: c for g, c in tally.groups.items() if not own or g[0] == name}
     counts = Counts()
     for part in groups.values():
@@ -150,12 +177,14 @@ def class_usage(name: str, tally: Tally, failed_known: bool, own: bool = True) -
             histograms.append((measure, Histogram({bucket: cell})))
     for measure, histogram in histograms:
         cells[measure] = dict(merged(Histogram(cells.get(measure, {})), histogram).cells)
-    requests = counts.sums["n"] if counts.known.get("n") else None
+    if told_requests is not None and not counts.known.get("n"):
+        counts.weight = {key: told_requests for key, rows in counts.known.items() if rows}
+    requests = counts.sums["n"] if counts.known.get("n") else told_requests
     if requests is None and not counts.rows and (counts.failed_rows or counts.cache_hits):
         requests = 0
     return ClassUsage(
         name=name,
-        team=_commonest({g[1]: c for g, c in groups.items()}, groups, 1),
+        team=_commonest(groups, 1),
         requests=requests,
         failed=counts.failed_rows + counts.sums.get("failed", 0) if failed_known else None,
         cache_hits=counts.cache_hits,
@@ -178,13 +207,33 @@ def class_usage(name: str, tally: Tally, failed_known: bool, own: bool = True) -
     )
 
 
+def model_usage(tally: Tally) -> dict[str, ModelUsage]:
+    """Sum a tally up per model."""
+    models: dict[str, Counts] = {}
+    for group, counts in tally.groups.items():
+        if group[2] is not None and counts.rows:
+            models.setdefault(group[2], Counts()).add(counts)
+
+    def sum_of(counts: Counts, key: str) -> int | None:
+        return counts.sums[key] if counts.known.get(key) else None
+
+    return {
+        model: ModelUsage(
+            requests=sum_of(counts, "n"),
+            input_tokens=sum_of(counts, "input"),
+            cached_input_tokens=sum_of(counts, "cached"),
+            output_tokens=sum_of(counts, "output"),
+            usd=counts.usd if counts.known.get("usd") else None,
+        )
+        for model, counts in sorted(models.items())
+    }
+
+
 def _volume(counts: Counts) -> int:
     return counts.sums.get("n", 0) or counts.sums.get("output", 0)
 
 
-def _commonest(
-    _: object, groups: Mapping[tuple[str, str | None, str | None, str | None], Counts], place: int
-) -> str | None:
+def _commonest(groups: Mapping[Group, Counts], place: int) -> str | None:
     volumes: dict[str, int] = {}
     for group, counts in groups.items():
         value = group[place]
@@ -194,7 +243,7 @@ def _commonest(
 
 
 def _models(
-    groups: Mapping[tuple[str, str | None, str | None, str | None], Counts],
+    groups: Mapping[Group, Counts],
 ) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for group, counts in groups.items():
@@ -207,7 +256,7 @@ def _models(
 
 
 def _today(
-    groups: Mapping[tuple[str, str | None, str | None, str | None], Counts],
+    groups: Mapping[Group, Counts],
 ) -> tuple[str | None, str | None]:
     volumes: dict[tuple[str, str | None], int] = {}
     for group, counts in groups.items():

@@ -8,7 +8,31 @@ from costplan.ingest.usage.format import ROW_TYPES, LogFormat
 UNLABELLED = "unlabelled"
 """Class of requests that carry nothing to tell them apart by."""
 
-CHECKED_COLUMNS = ["request_id", "start", "until", "class", "team", "model", "setting", "kind", "n", "failed", "input", "cached", "output", "reasoning", "usd", "latency_s", "retries", "odd_cached", "odd_reasoning", "odd_clock", "odd", "why", "line"]
+CHECKED_COLUMNS = [
+    "request_id",
+    "start",
+    "until",
+    "class",
+    "team",
+    "model",
+    "setting",
+    "kind",
+    "n",
+    "failed",
+    "input",
+    "cached",
+    "output",
+    "reasoning",
+    "usd",
+    "latency_s",
+    "retries",
+    "odd_cached",
+    "odd_reasoning",
+    "odd_clock",
+    "odd",
+    "why",
+    "line",
+]
 
 
 def row_select(log: LogFormat, records: str, class_key: str) -> str:

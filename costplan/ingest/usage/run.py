@@ -48,6 +48,8 @@ class UsageOptions:
     """Malformed records that are tolerated."""
     state: Path | None = None
     """Folder that keeps what was counted; None keeps nothing."""
+    requests: Mapping[str, int] = field(default_factory=dict)
+    """Requests per class within the time covered, where the source does not count them."""
     part_records: int = PART_RECORDS
     """Records of a Parquet file that are counted at once."""
 
@@ -308,4 +310,5 @@ def _finish(run: _Run, files: Sequence[Path]) -> UsageResult:
         class_by=run.keys,
         candidates=run.candidates,
         bad=tuple(run.bad[:10]),
+        told_requests=run.options.requests,
     )

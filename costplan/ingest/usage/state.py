@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +88,7 @@ class State:
             file = self._ids(part)
             with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as out:
                 np.save(out, ids)
-            os.replace(out.name, file)
+            Path(out.name).replace(file)
             self.seen.append(SeenPart(file, tally.first, tally.last))
         saved = {"version": VERSION, "part": dict(part), **extra}
         saved["tally"] = None if tally is None else to_json(tally)
@@ -119,4 +118,4 @@ class State:
             "w", dir=self.folder, suffix=".tmp", delete=False, encoding="utf-8"
         ) as out:
             json.dump(value, out)
-        os.replace(out.name, file)
+        Path(out.name).replace(file)

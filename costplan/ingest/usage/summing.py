@@ -8,7 +8,7 @@ from costplan.domain.errors import Fault, InputError
 from costplan.ingest.histogram import Histogram
 from costplan.ingest.usage.classes import Candidate
 from costplan.ingest.usage.format import ReportFormat, UsageFormat
-from costplan.ingest.usage.result import ClassUsage, UsageResult, class_usage, span_of
+from costplan.ingest.usage.result import ClassUsage, UsageResult, class_usage, model_usage, span_of
 from costplan.ingest.usage.staging import BadLine
 from costplan.ingest.usage.tally import Tally
 
@@ -30,6 +30,7 @@ def sum_up(
     class_by: Mapping[str, str],
     candidates: Mapping[str, tuple[Candidate, ...]],
     bad: tuple[BadLine, ...],
+    told_requests: Mapping[str, int],
 ) -> UsageResult:
     """Sum a tally up into classes and totals.
 
@@ -39,9 +40,17 @@ def sum_up(
         raise InputError([_nothing(tally, files)])
     failed_known = any("failed" not in log.cannot_say for log in formats)
     names = sorted({group[0] for group in tally.groups})
-    classes = [class_usage(name, tally, failed_known) for name in names]
+    if unknown := sorted(told_requests.keys() - set(names)):
+        raise InputError(
+            [Fault(f"--requests names no class {n!r}", advice=", ".join(names)) for n in unknown]
+        )
+    classes = [
+        class_usage(name, tally, failed_known, told_requests=told_requests.get(name))
+        for name in names
+    ]
     classes.sort(key=lambda c: (-(c.requests or 0), -(c.tokens["output_tokens"] or 0), c.name))
-    totals = class_usage("total", tally, failed_known, own=False)
+    told = sum(told_requests.values()) if told_requests.keys() >= set(names) else None
+    totals = class_usage("total", tally, failed_known, own=False, told_requests=told)
     rows = {key: tally.kinds.get(kind, 0) for key, kind in _ROWS.items()}
     buckets = all(isinstance(log, ReportFormat) for log in formats)
     cells: dict[tuple[str, str], dict[int, tuple[int, int]]] = {}
@@ -59,6 +68,7 @@ def sum_up(
         candidates=dict(candidates),
         bad=bad,
         warnings=_warnings(tally, totals, classes),
+        models=model_usage(tally),
         histograms={key: Histogram(value) for key, value in cells.items()},
     )
 

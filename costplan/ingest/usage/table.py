@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import decimal, moment, name, number, text
@@ -109,13 +109,15 @@ def table_format(head: Head, told: Mapping[str, str]) -> LogFormat:
         for column, kind in zip(head.columns, head.types or ["VARCHAR"] * 999, strict=False)
         if kind == "VARCHAR" and column not in named
     }
-    first = {k: text(columns[k]) for k in ("class", "team", "model") if k in columns}
+    first: dict[str, str] = {
+        k: text(columns[k]) for k in ("class", "team", "model") if k in columns
+    }
     return LogFormat(
         name="table",
         recognise=lambda seen: is_table(seen, told),
         shape={c: "VARCHAR" for c in {*named, *labels}},
         required=_required(columns),
-        rows=_rows(columns, typed),
+        rows=_rows(columns),
         keys={**first, **labels},
         numeric=checked,
         cannot_say=_missing(columns),
@@ -134,46 +136,52 @@ def _failed(columns: Mapping[str, str]) -> str:
     return f"COALESCE({status} NOT IN ({_FINE}) AND NOT starts_with({status}, '2'), FALSE)"
 
 
-def _rows(columns: Mapping[str, str], typed: Mapping[str, str]) -> dict[str, str]:
+def _rows(columns: Mapping[str, str]) -> dict[str, str]:
     rows = {"n": "1", "failed": "0", "kind": "'used'"}
-    if "requests" in columns:
-        rows["n"] = number(columns["requests"])
     hit = "FALSE"
     if "cache_hit" in columns:
         hit = f"lower(CAST({columns['cache_hit']} AS VARCHAR)) IN ('true', '1')"
     if {"status", "cache_hit"} & columns.keys():
         rows["kind"] = (
-            f"CASE WHEN {_failed(columns)} THEN 'failed' WHEN {hit} THEN 'cache_hit'"
-            " ELSE 'used' END"
+            f"CASE WHEN {_failed(columns)} THEN 'failed' WHEN {hit} THEN 'cache_hit' ELSE 'used' END"
         )
-    for column in ("request_id", "team", "model", "setting"):
-        if column in columns:
-            rows[column] = text(columns[column])
-    for column, source in (("start", "start"), ("finish", "end")):
-        if source in columns:
-            rows[column] = moment(columns[source])
-    for column, source in (
-        ("input", "input_tokens"),
-        ("cached", "cached_input_tokens"),
-        ("output", "output_tokens"),
-        ("reasoning", "reasoning_tokens"),
-        ("retries", "retries"),
-    ):
-        if source in columns:
-            rows[column] = number(columns[source])
+    for row, meaning, read in _READ:
+        if meaning in columns:
+            rows[row] = read(columns[meaning])
     if "uncached_input_tokens" in columns and "input_tokens" not in columns:
-        rows["input"] = f"{number(columns['uncached_input_tokens'])} + {rows.get('cached', '0')}"
+        uncached = number(columns["uncached_input_tokens"])
+        rows["input"] = f"{uncached} + COALESCE({rows.get('cached', '0')}, 0)"
     if "visible_output_tokens" in columns and "output_tokens" not in columns:
-        rows["output"] = (
-            f"{number(columns['visible_output_tokens'])} + {rows.get('reasoning', '0')}"
-        )
-    if "usd" in columns:
-        rows["usd"] = decimal(columns["usd"])
-    if "latency_s" in columns:
-        rows["latency_s"] = f"TRY_CAST({columns['latency_s']} AS DOUBLE)"
-    elif "latency_ms" in columns:
-        rows["latency_s"] = f"TRY_CAST({columns['latency_ms']} AS DOUBLE) / 1000"
+        visible = number(columns["visible_output_tokens"])
+        rows["output"] = f"{visible} + {rows.get('reasoning', 'NULL')}"
     return rows
+
+
+def _seconds(column: str) -> str:
+    return f"TRY_CAST({column} AS DOUBLE)"
+
+
+def _milliseconds(column: str) -> str:
+    return f"TRY_CAST({column} AS DOUBLE) / 1000"
+
+
+_READ: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+    ("n", "requests", number),
+    ("request_id", "request_id", text),
+    ("team", "team", text),
+    ("model", "model", text),
+    ("setting", "setting", text),
+    ("start", "start", moment),
+    ("finish", "end", moment),
+    ("input", "input_tokens", number),
+    ("cached", "cached_input_tokens", number),
+    ("output", "output_tokens", number),
+    ("reasoning", "reasoning_tokens", number),
+    ("retries", "retries", number),
+    ("usd", "usd", decimal),
+    ("latency_s", "latency_ms", _milliseconds),
+    ("latency_s", "latency_s", _seconds),
+)
 
 
 def _missing(columns: Mapping[str, str]) -> tuple[str, ...]:

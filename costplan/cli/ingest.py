@@ -1,0 +1,146 @@
+"""`costplan ingest`: usage logs become a workload, evaluation logs become outcomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from costplan.cli.arguments import AsJson
+
+app = typer.Typer(help="Read what the company already has: usage logs and evaluation logs.")
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Files or folders.", show_default=False)
+]
+
+
+@app.command()
+def usage(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Files or folders, or a LiteLLM gateway's address: https://HOST.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Workload file (YAML) to write.")
+    ] = None,
+    class_by: Annotated[
+        str, typer.Option(help="What makes a task class; the best candidate when absent.")
+    ] = "",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what could make classes, and stop.")
+    ] = False,
+    log_format: Annotated[
+        str, typer.Option("--format", help="Name of the format; recognised when absent.")
+    ] = "",
+    columns: Annotated[
+        str, typer.Option(help="Columns of a plain table: input_tokens=COL,output_tokens=COL,...")
+    ] = "",
+    requests: Annotated[
+        list[str] | None,
+        typer.Option(help="CLASS=N: requests in the time covered, where the source has none."),
+    ] = None,
+    period: Annotated[
+        str, typer.Option(help="What volumes are per: day, week, month, quarter or year.")
+    ] = "month",
+    evidence: Annotated[
+        str, typer.Option(help="Benchmark that stands for every class; TODO when absent.")
+    ] = "",
+    max_bad: Annotated[
+        int, typer.Option(min=0, help="Malformed records that are tolerated.")
+    ] = 100,
+    state: Annotated[
+        Path | None, typer.Option(help="Folder that keeps counts, so only new files are read.")
+    ] = None,
+    start: Annotated[str, typer.Option(help="First day from a gateway, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last day from a gateway, YYYY-MM-DD.")] = "",
+    key_env: Annotated[
+        str, typer.Option(help="Environment variable with the gateway's key.")
+    ] = "LITELLM_MASTER_KEY",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn usage logs, vendor reports and traces into task classes with volumes and sizes."""
+    from costplan.ingest.command import UsageRequest, run_usage
+
+    run_usage(
+        UsageRequest(
+            files=tuple(files),
+            output=output,
+            class_by=class_by,
+            preview=preview,
+            format=log_format,
+            columns=columns,
+            requests=tuple(requests or ()),
+            period=period,
+            evidence=evidence,
+            max_bad=max_bad,
+            state=state,
+            start=start,
+            end=end,
+            key_env=key_env,
+            force=force,
+            as_json=as_json,
+        ),
+        typer.echo,
+        lambda line: typer.echo(line, err=True),
+    )
+
+
+@app.command()
+def evals(
+    files: Files,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Outcomes table (CSV) to write.")
+    ] = None,
+    setting: Annotated[
+        str, typer.Option(help="Setting the runs were configured with, where the file has none.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="Model's name, in place of the file's.")] = "",
+    task_class: Annotated[
+        str, typer.Option(help="Task class of every row, or KEY of the sample's metadata with @.")
+    ] = "",
+    scorer: Annotated[str, typer.Option(help="Score to read where a run has several.")] = "",
+    log_format: Annotated[
+        str, typer.Option("--format", help="Name of the format; recognised when absent.")
+    ] = "",
+    max_bad: Annotated[
+        int, typer.Option(min=0, help="Malformed records that are tolerated.")
+    ] = 100,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn evaluation logs into outcomes, question by question."""
+    from costplan.ingest.evals.command import EvalsRequest, run_evals
+
+    run_evals(
+        EvalsRequest(
+            files=tuple(files),
+            output=output,
+            setting=setting,
+            model=model,
+            task_class=task_class,
+            scorer=scorer,
+            format=log_format,
+            max_bad=max_bad,
+            force=force,
+            as_json=as_json,
+        ),
+        typer.echo,
+        lambda line: typer.echo(line, err=True),
+    )
+
+
+@app.command("print-sql")
+def print_sql(
+    dialect: Annotated[str, typer.Argument(help="bigquery, snowflake, postgres, spark, ...")],
+    table: Annotated[str, typer.Option(help="View with flat columns.")] = "llm_requests",
+) -> None:
+    """Print the SQL that counts usage inside a warehouse; its CSV goes into `ingest usage`."""
+    from costplan.ingest.warehouse.sql import histogram_sql
+
+    typer.echo(histogram_sql(dialect, table))

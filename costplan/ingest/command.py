@@ -1,0 +1,166 @@
+"""What `costplan ingest usage` does, from words on the command line to files and lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from costplan.domain.errors import Fault, InputError
+from costplan.ingest.usage.contract import usage_json
+from costplan.ingest.usage.pricing import compare_prices
+from costplan.ingest.usage.result import UsageResult
+from costplan.ingest.usage.run import Progress, UsageOptions, preview, read_usage
+from costplan.ingest.wording import candidate_lines, usage_lines
+from costplan.ingest.workload_yaml import PERIOD_DAYS, Draft, write_workload
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRequest:
+    """The flags of `ingest usage`."""
+
+    files: tuple[str, ...]
+    output: Path | None = None
+    class_by: str = ""
+    preview: bool = False
+    format: str = ""
+    columns: str = ""
+    requests: tuple[str, ...] = ()
+    period: str = "month"
+    evidence: str = ""
+    max_bad: int = 100
+    state: Path | None = None
+    start: str = ""
+    end: str = ""
+    key_env: str = "LITELLM_MASTER_KEY"
+    force: bool = False
+    as_json: bool = False
+
+
+def run_usage(request: UsageRequest, out: Say, err: Say) -> None:
+    """Read logs, write what was asked for, and say what was found."""
+    _check_flags(request)
+    options = UsageOptions(
+        format=request.format,
+        class_by=request.class_by,
+        columns=parse_pairs(request.columns.split(",") if request.columns else [], "--columns"),
+        max_bad=request.max_bad,
+        state=request.state,
+        requests=_parse_counts(request.requests),
+    )
+    paths, live = _fetch(request, err)
+    try:
+        if request.preview:
+            found = preview(paths, options)
+            if request.as_json:
+                out(json.dumps({log: [c.key for c in cs] for log, cs in found.items()}))
+            else:
+                for line in candidate_lines(found):
+                    out(line)
+            return
+        result = _read(paths, options, err)
+    finally:
+        for path in live:
+            path.unlink(missing_ok=True)
+    _write(request, result, out, err)
+
+
+def _read(paths: list[Path], options: UsageOptions, err: Say) -> UsageResult:
+    from costplan.files.profiles import load_profiles
+    from costplan.files.shipped import shipped_profiles
+
+    result = read_usage(paths, options, lambda progress: err(_progress_line(progress)))
+    return compare_prices(result, load_profiles(shipped_profiles() / "models"))
+
+
+def _write(request: UsageRequest, result: UsageResult, out: Say, err: Say) -> None:
+    from costplan.files.profiles import load_profiles
+    from costplan.files.shipped import shipped_profiles
+
+    if request.as_json:
+        out(json.dumps(usage_json(result), indent=1))
+    if request.output is not None:
+        profiles = load_profiles(shipped_profiles() / "models")
+        draft = Draft(period=request.period, evidence=request.evidence, profiles=profiles)
+        write_new(request.output, write_workload(result, draft), force=request.force)
+    if not request.as_json:
+        for line in usage_lines(result):
+            (out if request.output is None else err)(line)
+    if request.output is not None:
+        err(f"wrote {request.output}: fill in the lines marked TODO, then `costplan check` it")
+
+
+def _progress_line(progress: Progress) -> str:
+    verb = "recalled" if progress.recalled else "counted"
+    rate = progress.records / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
+    return f"{verb} {progress.file}: {progress.records:,} records, {rate:,.0f} a second"
+
+
+def _check_flags(request: UsageRequest) -> None:
+    faults = []
+    if request.period not in PERIOD_DAYS:
+        faults.append(
+            Fault(f"--period {request.period!r}: no such period", advice=", ".join(PERIOD_DAYS))
+        )
+    if request.output is not None and request.output.exists() and not request.force:
+        faults.append(
+            Fault("the output exists", str(request.output), advice="--force overwrites it")
+        )
+    if faults:
+        raise InputError(faults)
+
+
+def parse_pairs(words: list[str] | tuple[str, ...], flag: str) -> dict[str, str]:
+    """Read NAME=VALUE words.
+
+    Raises InputError for a word without both.
+    """
+    pairs = {}
+    for word in words:
+        key, equals, value = word.rpartition("=") if flag == "--requests" else word.partition("=")
+        if not (key.strip() and equals and value.strip()):
+            raise InputError([Fault(f"{flag}: expected NAME=VALUE, found {word!r}")])
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _parse_counts(words: tuple[str, ...]) -> dict[str, int]:
+    counts = {}
+    for name, text in parse_pairs(words, "--requests").items():
+        digits = text.replace("_", "").replace(",", "")
+        if not digits.isdigit() or int(digits) < 1:
+            raise InputError([Fault(f"--requests {name}: {text!r} is no number of at least 1")])
+        counts[name] = int(digits)
+    return counts
+
+
+def _fetch(request: UsageRequest, err: Say) -> tuple[list[Path], list[Path]]:
+    """Bring what comes from gateways into temporary files without prompts."""
+    paths, live = [], []
+    for word in request.files:
+        if word.startswith(("http://", "https://")):
+            from costplan.ingest.usage.litellm_api import fetch_spend
+
+            path = fetch_spend(word, request.start, request.end, request.key_env, err)
+            live.append(path)
+            paths.append(path)
+        else:
+            paths.append(Path(word))
+    return paths, live
+
+
+def write_new(path: Path, text: str, *, force: bool) -> None:
+    """Write a file whole or not at all; an existing one only where it is forced."""
+    if path.exists() and not force:
+        raise InputError([Fault("the output exists", str(path), advice="--force overwrites it")])
+    beside = path.with_name(path.name + ".tmp")
+    try:
+        beside.write_text(text, "utf-8", newline="")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        reason = error.strerror or "cannot be written"
+        raise InputError([Fault(reason, str(path))]) from error

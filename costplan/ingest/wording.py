@@ -1,0 +1,59 @@
+"""What people read on the terminal: the result of reading logs, in plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from costplan.ingest.usage.classes import Candidate
+from costplan.ingest.usage.result import ClassUsage, UsageResult
+
+
+def usage_lines(result: UsageResult) -> Iterator[str]:
+    """Describe a result: what was read, the classes, and what to know about them."""
+    rows = ", ".join(f"{count:,} {key}" for key, count in result.rows.items() if count)
+    yield f"{', '.join(result.formats)}: {rows}"
+    span = result.span
+    if span.start is not None and span.end is not None:
+        yield f"{span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC, {span.days} days"
+    for label, days in (("missing", span.missing_days), ("cut off", span.cut_off)):
+        if days:
+            yield f"days {label}: " + ", ".join(day.isoformat() for day in days[:20])
+    by = ", ".join(f"{key or 'nothing'} ({log})" for log, key in result.class_by.items())
+    yield f"classes by {by}; --preview shows the alternatives"
+    for usage in (*result.classes, result.totals):
+        yield _class_line(usage)
+    if result.cannot_say:
+        yield "the source cannot say: " + ", ".join(result.cannot_say)
+    for bad in result.bad:
+        yield f"malformed: {bad.file}:{bad.line}: {bad.reason}"
+    for warning in result.warnings:
+        yield f"note: {warning}"
+
+
+def _class_line(usage: ClassUsage) -> str:
+    def said(value: int | None) -> str:
+        return "?" if value is None else f"{value:,}"
+
+    tokens = usage.tokens
+    parts = [
+        f"{usage.name}: {said(usage.requests)} requests",
+        f"input {said(tokens['input_tokens'])} (cached {said(tokens['cached_input_tokens'])})",
+        f"output {said(tokens['output_tokens'])} (reasoning {said(tokens['reasoning_tokens'])})",
+        "spend ?" if usage.usd is None else f"spend ${usage.usd:,.2f}",
+    ]
+    if usage.failed:
+        parts.append(f"{usage.failed:,} failed")
+    return ", ".join(parts)
+
+
+def candidate_lines(found: Mapping[str, tuple[Candidate, ...]]) -> Iterator[str]:
+    """Describe what could make classes and how well each splits the requests."""
+    for log, candidates in found.items():
+        yield f"{log}: --class-by takes"
+        for c in candidates:
+            yield (
+                f"  {c.key}: {c.values} values, {c.labelled:.0%} labelled, largest"
+                f" {c.largest:.0%}: {', '.join(c.examples)}"
+            )
+        if not candidates:
+            yield "  nothing: everything is one class"
