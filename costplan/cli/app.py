@@ -41,6 +41,7 @@ def add_commands() -> None:
     """Put every command into the table, in the order in which a newcomer meets them."""
     from costplan.cli.check import check
     from costplan.cli.curves import app as curves
+    from costplan.cli.explain import explain
     from costplan.cli.export import export
     from costplan.cli.init import init
     from costplan.cli.optimize import optimize
@@ -48,7 +49,7 @@ def add_commands() -> None:
     from costplan.cli.schema import schema
     from costplan.cli.show import show
 
-    for command in (init, check, optimize, show, export, schema):
+    for command in (init, check, optimize, show, explain, export, schema):
         app.command()(command)
     app.add_typer(profiles, name="profiles")
     app.add_typer(curves, name="curves")

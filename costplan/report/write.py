@@ -44,8 +44,15 @@ def open_console() -> Console:
     """Open standard output for people: the terminal's width, 100 columns in a pipe."""
     from rich.console import Console
 
+    class Terminal(Console):
+        """A console whose reader may leave before the end: that is no failure."""
+
+        def on_broken_pipe(self) -> None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0)
+
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 100
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return Terminal(width=width, highlight=False, soft_wrap=False)
 
 
 def save_text(path: Path, text: str) -> None:
