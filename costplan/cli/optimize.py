@@ -52,8 +52,9 @@ def optimize(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
     ] = None,
 ) -> None:
     """Choose a model and a reasoning setting for each task class."""
-    from costplan.plan.build import Manner, build_plan
+    from costplan.plan.build import build_plan
     from costplan.plan.load import load
+    from costplan.plan.solving import Manner
     from costplan.report.write import write_plan
 
     case = load(

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from costplan import __version__
-from costplan.domain.errors import LimitError
-from costplan.plan.allocation import Allocation
 from costplan.plan.baselines import find_rivals
 from costplan.plan.case import Case
 from costplan.plan.considered import consider
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
-from costplan.plan.margin import keep, usd_sd, z_of
 from costplan.plan.marginal import list_ceilings, list_next_steps, trace_frontier
 from costplan.plan.model import (
     SCHEMA_VERSION,
+    Ceiling,
     Conflict,
     Objective,
     Plan,
@@ -26,35 +23,13 @@ from costplan.plan.model import (
     WorkloadRef,
 )
 from costplan.plan.problem import pose
+from costplan.plan.solving import Manner, Solved, solve_with_margin
+from costplan.plan.unknowns import find_unknowns
 from costplan.plan.verdict import list_assumptions, list_warnings, pronounce
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
     from costplan.solve.solution import Solution
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a plan is to be made."""
-
-    solver: str = "auto"
-    """Name of the solver; `auto` picks by what the problem needs."""
-    naive: bool = False
-    """Take estimates at their word: no margin on the dollar ceiling."""
-    time_limit_s: float | None = None
-    """Seconds after which the solver gives what it has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """A problem with its solution and what that means for the classes."""
-
-    problem: Problem
-    """Limits planned under; the dollar ceiling is the planning budget."""
-    solution: Solution
-    """The solver's answer."""
-    allocation: Allocation
-    """Options and shares."""
 
 
 def build_plan(case: Case, manner: Manner | None = None) -> Plan:
@@ -65,46 +40,10 @@ def build_plan(case: Case, manner: Manner | None = None) -> Plan:
     """
     manner = manner or Manner()
     problem = pose(case)
-    solved, sure = _solve_with_margin(case, problem, manner)
+    solved, sure = solve_with_margin(case, problem, manner)
     if isinstance(solved, Solved):
         return _write_plan(case, problem, solved, sure, manner)
     return _write_infeasible(case, problem, solved, manner)
-
-
-def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
-    from costplan.solve.room import solve
-    from costplan.solve.solution import Status
-
-    solution = solve(problem, solver=manner.solver, time_limit_s=manner.time_limit_s)
-    if solution.status is Status.LIMIT:
-        raise LimitError("the time limit came before any plan; give it more with --time-limit")
-    if not solution.has_plan:
-        return solution
-    return Solved(problem, solution, Allocation.of_solution(case, problem, solution))
-
-
-def _solve_with_margin(
-    case: Case, problem: Problem, manner: Manner
-) -> tuple[Solved | Solution, bool]:
-    """Solve, with the dollar ceiling kept at the workload's confidence; say whether it is."""
-    ceiling = case.workload.ceilings.usd
-    whole = _solve(case, problem, manner)
-    if ceiling is None or manner.naive or not isinstance(whole, Solved):
-        return whole, True
-
-    def plan(budget: Decimal) -> Solved | None:
-        if budget == ceiling:
-            return whole if isinstance(whole, Solved) else None
-        tighter = replace(problem, limits=replace(problem.limits, usd=budget))
-        solved = _solve(case, tighter, manner)
-        return solved if isinstance(solved, Solved) else None
-
-    def read(solved: Solved) -> tuple[Decimal, float]:
-        audit = solved.allocation.audit(problem)
-        return audit.bill_usd, usd_sd(solved.allocation)
-
-    kept = keep(ceiling, plan, read, z_of(float(case.workload.confidence)))
-    return (whole, True) if kept is None else (kept.planned, kept.sure)
 
 
 def _reference(case: Case) -> WorkloadRef:
@@ -168,6 +107,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     lines = list_lines(solved.allocation)
     totals = total_up(solved.allocation, audit, confidence)
     rivals = find_rivals(case, problem)
+    ceilings = list_ceilings(solved.problem, solved.solution, audit)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
@@ -177,7 +117,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "verdict": "",
             "lines": lines,
             "totals": totals,
-            "ceilings": list_ceilings(solved.problem, solved.solution, audit),
+            "ceilings": ceilings,
             "baselines": [rival.judge() for rival in rivals],
             "pools": [
                 PoolUse(
@@ -199,12 +139,19 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "considered": consider(case, solved.problem, solved.solution),
             "assumptions": list_assumptions(solved.allocation),
             "warnings": (),
+            "unknowns": find_unknowns(case, float(audit.value), _value_per_usd(ceilings)),
         }
     )
     warned = draft.model_copy(
         update={"warnings": tuple(list_warnings(draft, case, solved.allocation, sure=sure))}
     )
     return warned.model_copy(update={"verdict": pronounce(warned)})
+
+
+def _value_per_usd(ceilings: Sequence[Ceiling]) -> float:
+    """What the last dollar under the ceiling bought; 0 where money is no limit."""
+    prices = [ceiling.price_down for ceiling in ceilings if ceiling.name == "usd"]
+    return prices[0] or 0.0 if prices else 0.0
 
 
 def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: Manner) -> Plan:

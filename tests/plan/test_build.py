@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costplan.domain.workload import Workload
-from costplan.plan.build import Manner, build_plan
+from costplan.plan.build import build_plan
 from costplan.plan.gather import Sources, gather
 from costplan.plan.saved import dump_plan, read_plan
+from costplan.plan.solving import Manner
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,79 @@
+"""From a problem to a solution that keeps the dollar ceiling with confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from costplan.domain.errors import LimitError
+from costplan.plan.allocation import Allocation
+from costplan.plan.case import Case
+from costplan.plan.margin import keep, usd_sd, z_of
+
+if TYPE_CHECKING:
+    from costplan.solve.problem import Problem
+    from costplan.solve.solution import Solution
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a plan is to be made."""
+
+    solver: str = "auto"
+    """Name of the solver; `auto` picks by what the problem needs."""
+    naive: bool = False
+    """Take estimates at their word: no margin on the dollar ceiling."""
+    time_limit_s: float | None = None
+    """Seconds after which the solver gives what it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A problem with its solution and what that means for the classes."""
+
+    problem: Problem
+    """Limits planned under; the dollar ceiling is the planning budget."""
+    solution: Solution
+    """The solver's answer."""
+    allocation: Allocation
+    """Options and shares."""
+
+
+def solve_with_margin(
+    case: Case, problem: Problem, manner: Manner
+) -> tuple[Solved | Solution, bool]:
+    """Solve, with the problem's dollar ceiling kept at the workload's confidence.
+
+    Returns also whether it is kept so; a solution without a plan where the problem has none.
+    """
+    ceiling = problem.limits.usd
+    whole = _solve(case, problem, manner)
+    if ceiling is None or manner.naive or not isinstance(whole, Solved):
+        return whole, True
+
+    def plan(budget: Decimal) -> Solved | None:
+        if budget == ceiling:
+            return whole if isinstance(whole, Solved) else None
+        tighter = replace(problem, limits=replace(problem.limits, usd=budget))
+        solved = _solve(case, tighter, manner)
+        return solved if isinstance(solved, Solved) else None
+
+    def read(solved: Solved) -> tuple[Decimal, float]:
+        audit = solved.allocation.audit(problem)
+        return audit.bill_usd, usd_sd(solved.allocation)
+
+    kept = keep(ceiling, plan, read, z_of(float(case.workload.confidence)))
+    return (whole, True) if kept is None else (kept.planned, kept.sure)
+
+
+def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
+    from costplan.solve.room import solve
+    from costplan.solve.solution import Status
+
+    solution = solve(problem, solver=manner.solver, time_limit_s=manner.time_limit_s)
+    if solution.status is Status.LIMIT:
+        raise LimitError("the time limit came before any plan; give it more with --time-limit")
+    if not solution.has_plan:
+        return solution
+    return Solved(problem, solution, Allocation.of_solution(case, problem, solution))
