@@ -292,6 +292,21 @@ class Change(Part):
     """The change in one sentence."""
 
 
+class Unknown(Part):
+    """A class whose measurement could change the plan."""
+
+    task_class: ClassName
+    """The class."""
+    options: tuple[str, ...]
+    """Options that may turn out best, likeliest first."""
+    gain: float
+    """Value per period that knowing their accuracies exactly would bring on average."""
+    questions: int
+    """Own questions per option that would say most of it."""
+    usd: Amount
+    """What asking them would cost."""
+
+
 class FrontierPoint(Part):
     """A point of the best objective by money."""
 
@@ -375,6 +390,8 @@ class Plan(Part):
     """Every option and its fate."""
     changes: tuple[Change, ...] = ()
     """At which ceilings choices would change."""
+    unknowns: tuple[Unknown, ...] = ()
+    """What measuring could change most."""
     assumptions: tuple[str, ...]
     """What is assumed, unpriced or only published."""
     warnings: tuple[PlanWarning, ...]

@@ -30,6 +30,7 @@ BASELINE_WORDS = {
     "highest_effort": "highest effort",
     "today": "today",
 }
+MOST_NAMED = 3
 WIDE = 110
 """Columns from which the table has room for latencies in full."""
 
@@ -60,6 +61,8 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
     if plan.next_steps:
         yield ""
         yield from _list("What more would buy", _next_steps(plan))
+    if plan.unknowns:
+        yield from _list("What to measure first", _unknowns(plan))
     if len(plan.frontier) > 1:
         from costplan.report.chart import draw_frontier
 
@@ -281,6 +284,20 @@ def _next_steps(plan: Plan) -> Iterable[str]:
             yield f"{more}: {gain} of value"
         else:
             yield f"{more}: {gain} of value, {write_points(step.accuracy)} of accuracy"
+
+
+def _unknowns(plan: Plan) -> Iterable[str]:
+    for unknown in plan.unknowns:
+        gain = write_value(unknown.gain, plan.value_unit)
+        names = ", ".join(unknown.options[:MOST_NAMED])
+        more = len(unknown.options) - MOST_NAMED
+        if more > 0:
+            names += f" and {more} more"
+        yield (
+            f"{unknown.task_class}: knowing which of {names} is best would be worth up to {gain} "
+            f"{write_period(plan.workload.period)}; {unknown.questions} own questions for each "
+            f"cost about {write_usd(unknown.usd)}"
+        )
 
 
 def _warnings(plan: Plan) -> Iterable[str]:

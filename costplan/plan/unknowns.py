@@ -1,0 +1,103 @@
+"""What the plan does not know, and what knowing it could bring: the hand-over to the probe.
+
+For a class with options m of accuracy p_m and dollars k_m, lambda the value of a dollar at the
+ceiling, v_m = worth * p_m - lambda * k_m. Knowing every p_m would bring
+EVPI = requests * (E max v - max E v) (Raiffa & Schlaifer, Applied Statistical Decision Theory,
+1961), estimated from joint draws of the beliefs: a level that all options share cancels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from costplan.domain.estimate import Grade
+from costplan.domain.option import Option
+from costplan.plan.case import Case, ClassCase
+from costplan.plan.model import Unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from costplan.evidence.belief import Belief
+
+    Floats = NDArray[np.float64]
+
+DRAWS = 2_000
+"""Joint draws per class."""
+CONTENDER = 0.03
+"""Share of draws that an option must win to be worth measuring."""
+QUESTIONS = 25
+"""Own questions per option that about double what a published curve says."""
+MOST = 3
+"""Most classes that are named."""
+WORTHWHILE = 1e-3
+"""Gain, as part of the plan's value, below which knowing is not worth naming."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stake:
+    part: ClassCase
+    gain: float
+    contenders: tuple[Option, ...]
+
+
+def find_unknowns(case: Case, value: float, value_per_usd: float) -> list[Unknown]:
+    """Find the classes whose measurement could change the plan most, dearest ignorance first.
+
+    `value_per_usd` is what the last dollar under the ceiling bought, 0 where money is no limit.
+    """
+    stakes = [
+        stake
+        for part in case.classes
+        if part.task.name in case.beliefs.classes
+        and (stake := _find_stake(case, part, value_per_usd)) is not None
+    ]
+    stakes.sort(key=lambda stake: (-stake.gain, stake.part.task.name))
+    return [_write(stake) for stake in stakes[:MOST] if stake.gain > WORTHWHILE * abs(value)]
+
+
+def _find_stake(case: Case, part: ClassCase, value_per_usd: float) -> _Stake | None:
+    import numpy as np
+
+    options = [o for o in part.options if o.accuracy.grade is not Grade.STATED]
+    if len(options) < 2:
+        return None
+    belief = case.beliefs.classes[part.task.name]
+    draws = _draw(belief, options, case.workload.seed)
+    worth = 1.0 if case.workload.objective.maximize == "accuracy" else float(part.task.worth)
+    usd = np.array([float(option.usd_per_request) for option in options])
+    values = worth * draws - value_per_usd * usd
+    winners = np.bincount(values.argmax(1), minlength=len(options)) / len(draws)
+    gain = float(values.max(1).mean() - values.mean(0).max()) * float(part.task.requests)
+    order = np.argsort(-winners, kind="stable")
+    contenders = tuple(options[i] for i in order if winners[i] >= CONTENDER)
+    return _Stake(part, gain, contenders) if len(contenders) > 1 else None
+
+
+def _draw(belief: Belief, options: list[Option], seed: int) -> Floats:
+    """Draw accuracies of the options jointly, (DRAWS, options)."""
+    import numpy as np
+
+    from costplan.evidence.logit import sigmoid
+
+    places = [belief.place[option.model, option.setting] for option in options]
+    loading = belief.loading[places]
+    covariance = belief.own[np.ix_(places, places)] + loading @ belief.shared @ loading.T
+    spread, turn = np.linalg.eigh(belief.widen**2 * covariance)
+    noise = np.random.default_rng(seed).standard_normal((DRAWS, len(places)))
+    scaled = noise * np.sqrt(np.maximum(spread, 0.0))
+    return np.asarray(sigmoid(belief.logit[places] + scaled @ turn.T))
+
+
+def _write(stake: _Stake) -> Unknown:
+    usd = sum((option.usd_per_request for option in stake.contenders), Decimal(0)) * QUESTIONS
+    return Unknown(
+        task_class=stake.part.task.name,
+        options=tuple(option.name for option in stake.contenders),
+        gain=stake.gain,
+        questions=QUESTIONS,
+        usd=usd.quantize(Decimal("0.01")),
+    )
