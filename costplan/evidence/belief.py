@@ -143,6 +143,14 @@ class Belief:
         low, high = sigmoid(np.array([logit - reach, logit + reach]))
         return Estimate(mean, min(float(low), mean), max(float(high), mean), self.grades[i])
 
+    def draw(self, size: int, seed: int) -> Array:
+        """Draw accuracies of all options from the posterior, (size, M), for the value of asking."""
+        rng = np.random.default_rng(seed)
+        covariance = self.own + self.loading @ self.shared @ self.loading.T
+        values, vectors = np.linalg.eigh(covariance)
+        noise = rng.standard_normal((size, len(values))) * np.sqrt(np.maximum(values, 0.0))
+        return sigmoid(self.logit + self.widen * noise @ vectors.T)
+
     def estimates(self, confidence: float = 0.9) -> dict[Option, Estimate]:
         """Give every option's accuracy with its interval."""
         return {option: self.estimate(option, confidence) for option in self.options}

@@ -6,7 +6,7 @@
 
 Options answer the same questions, so their errors correlate: a hard sample lowers all of them.
 Taken as independent they would look more alike than chance allows and be shrunken too far.
-o and i have Student tails (3 degrees of freedom, as scale mixtures by EM: Lange, Little & Taylor,
+o and i have Student tails (2 degrees of freedom, as scale mixtures by EM: Lange, Little & Taylor,
 JASA 1989), so that one outstanding model or one broken harness run keeps its distance.
 
 Everything is Gaussian once the binomial noise is linearised at the current p (six rounds of
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 SPREADS = np.array([0.03, 0.06, 0.1, 0.16, 0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0])
 MU_SD = 3.0
 ROUNDS = 6
-DEGREES = 3.0
+DEGREES = 2.0
 """Degrees of freedom of the Student prior on option effects and interactions."""
 SWEEPS = 6
 EDGE = 1e-3

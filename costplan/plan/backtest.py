@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.outcomes import Note, Outcomes
 from costplan.plan.backtest_split import Split, SplitResult, Trial, draw_splits
-from costplan.plan.margin import z_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,19 +174,20 @@ def run_backtest(
     import numpy as np
 
     from costplan.evidence.cells import collect_answers, count_cells
+    from costplan.evidence.costs import margin_z
 
-    _check_arguments(ceilings, splits, folds, questions_per_class)
+    _check_arguments(ceilings, splits, folds, questions_per_class, confidence)
     answers, notes = _judgeable(collect_answers(outcomes))
     whole = count_cells(answers)
     weights = whole.questions / whole.questions.sum()
     best, unit = _reference(whole, weights)
-    z = z_of(confidence)
     results = []
     for number, (planning, held) in enumerate(
         draw_splits(answers, splits, seed, folds, questions_per_class)
     ):
         split = Split(answers, planning, held, weights)
         if split.feasible:
+            z = margin_z(float(split.usable.sum(1).mean()), confidence)
             results.append(_judge_split(split, number, ceilings, unit, z))
     if len(results) < splits:
         notes.append(
@@ -218,11 +218,17 @@ def run_backtest(
 
 
 def _check_arguments(
-    ceilings: Sequence[float], splits: int, folds: int, questions_per_class: int | None
+    ceilings: Sequence[float],
+    splits: int,
+    folds: int,
+    questions_per_class: int | None,
+    confidence: float,
 ) -> None:
     """Refuse arguments that no backtest can use."""
     if not ceilings or any(not (0 < f < math.inf) for f in ceilings):
         raise ValueError("ceilings must be fractions above 0")
+    if not 0.5 < confidence < 1:
+        raise ValueError("confidence must lie between 0.5 and 1")
     if splits < 1 or folds < 2 or (questions_per_class is not None and questions_per_class < 1):
         raise ValueError("splits and questions per class must be at least 1, folds at least 2")
 
