@@ -23,6 +23,7 @@ from costplan.plan.model import (
     WorkloadRef,
 )
 from costplan.plan.problem import pose
+from costplan.plan.slider import find_before, list_bills
 from costplan.plan.solving import Manner, Solved, solve_with_margin
 from costplan.plan.unknowns import find_unknowns
 from costplan.plan.verdict import list_assumptions, list_warnings, pronounce
@@ -119,6 +120,8 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "totals": totals,
             "ceilings": ceilings,
             "baselines": [rival.judge() for rival in rivals],
+            "before": find_before(rivals),
+            "bills": list_bills(audit),
             "pools": [
                 PoolUse(
                     name=pool.name,

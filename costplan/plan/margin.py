@@ -88,7 +88,7 @@ def keep(
     whole = plan(ceiling)
     if whole is None:
         return None
-    needed = _with_margin(read(whole), z)
+    needed = with_margin(read(whole), z)
     if needed <= ceiling:
         return Kept(whole, sure=True)
     best: Planned | None = None
@@ -99,7 +99,7 @@ def keep(
         if tried is None:
             low, needed = budget, ceiling
             continue
-        needed = _with_margin(read(tried), z)
+        needed = with_margin(read(tried), z)
         if needed > ceiling:
             high = budget
             continue
@@ -115,7 +115,8 @@ def _next_budget(low: Decimal, high: Decimal, guess: Decimal) -> Decimal:
     return budget.quantize(Decimal("1e-6"), rounding=ROUND_DOWN)
 
 
-def _with_margin(read: tuple[Decimal, float], z: float) -> Decimal:
+def with_margin(read: tuple[Decimal, float], z: float) -> Decimal:
+    """Give the ceiling that dollars with a standard error need at z standard errors."""
     usd, sd = read
     if usd <= 0 or sd == 0:
         return usd
