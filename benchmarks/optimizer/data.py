@@ -11,7 +11,7 @@ import numpy as np
 
 from costplan.solve import DecimalColumn, Limits, Objective, Problem
 
-KINDS = ("realistic", "weak", "strong", "flat")
+KINDS = ("realistic", "weak", "strong", "flat", "steep", "steep-volumes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,18 @@ def problem(
 
     realistic: accuracy saturates in the logarithm of the price, with noise, as measured curves do.
     weak: value follows cost with noise. strong: value is cost plus a constant per step taken.
-    flat: accuracy is a straight line in the price, the same for every class, rounded.
+    flat: accuracy is a straight line in the price, the same for every class, rounded. steep: value
+    is cost plus a constant, or nothing; steep-volumes: the same per request, with real volumes.
     """
     rng = np.random.default_rng(seed)
-    makers = {"realistic": _realistic, "weak": _weak, "strong": _strong, "flat": _flat, "steep": _steep, "steepv": _steep_volumes}
+    makers = {
+        "realistic": _realistic,
+        "weak": _weak,
+        "strong": _strong,
+        "flat": _flat,
+        "steep": _steep,
+        "steep-volumes": _steep_volumes,
+    }
     requests, weight, usd, accuracy = makers[kind](rng, n_classes, n_options)
     cost = requests.floats[:, None] * usd.floats.reshape(n_classes, n_options)
     gain = (requests.floats * weight.floats)[:, None] * accuracy.floats.reshape(cost.shape)

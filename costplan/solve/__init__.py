@@ -16,7 +16,8 @@ from costplan.solve.problem import (
 )
 from costplan.solve.room import SOLVERS, solve
 from costplan.solve.solution import Solution, Status
-from costplan.solve.verify import Audit, Usage, verify
+from costplan.solve.usages import Usage
+from costplan.solve.verify import Audit, verify
 
 __all__ = [
     "SOLVERS",

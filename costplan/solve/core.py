@@ -64,19 +64,32 @@ class Core:
         )
 
 
-def core_of(knapsack: Knapsack, filled: Filled, slope: float) -> Core:
-    """Keep the options whose reduced cost leaves them a chance against the plan itself."""
+def room_of(knapsack: Knapsack, filled: Filled) -> float:
+    """Return what the greedy plan loses against the bound."""
+    return filled.slope * float(filled.left) * knapsack.unit
+
+
+def reduced_gains(knapsack: Knapsack, filled: Filled) -> Floats:
+    """Return what each option loses against its class's best at the bound, negated.
+
+    The plan's own options and those that may not be used get minus infinity.
+    """
     first = knapsack.problem.first
     reduced = knapsack.weight()
-    reduced *= -slope
+    reduced *= -filled.slope
     reduced += knapsack.gain
     if knapsack.keep is not None:
         reduced[~knapsack.keep] = -np.inf
-    room = slope * float(filled.left) * knapsack.unit
     base = reduced[filled.options]
     reduced -= np.repeat(base, np.diff(first))
     reduced[filled.options] = -np.inf
-    option = np.flatnonzero(reduced > -room)
+    return reduced
+
+
+def core_of(knapsack: Knapsack, filled: Filled, reduced: Floats, limit: float) -> Core:
+    """Keep the options whose reduced cost is less than a limit."""
+    slope, first = filled.slope, knapsack.problem.first
+    option = np.flatnonzero(reduced > -limit)
     loss = np.maximum(0.0, -reduced[option])
     group = np.searchsorted(first, option, side="right") - 1
     rise = knapsack.sign * differences(knapsack.amount, group, option, filled.options)
@@ -117,14 +130,14 @@ def _fitting(rise: Units) -> tuple[int, Ints]:
     """Shift rises right, rounding up, until sums of them fit int64."""
     if len(rise) == 0:
         return 0, np.zeros(0, dtype=np.int64)
-    most = max(1, max(abs(int(rise.max())), abs(int(rise.min())))) * len(rise)
+    most = max(1, abs(int(rise.max())), abs(int(rise.min()))) * len(rise)
     shift = max(0, most.bit_length() - MOST.bit_length())
     if shift == 0:
         return 0, rise.astype(np.int64)
     return shift, (-((-rise) >> shift)).astype(np.int64)
 
 
-def loss_of(knapsack: Knapsack, filled: Filled, options: Ints, slope: float) -> float:
+def loss_of(knapsack: Knapsack, filled: Filled, options: Ints) -> float:
     """Return what a plan loses against the bound; infinite when it does not fit."""
     left = filled.left + knapsack.weight_units(filled.options) - knapsack.weight_units(options)
     if left < 0:
@@ -132,5 +145,4 @@ def loss_of(knapsack: Knapsack, filled: Filled, options: Ints, slope: float) -> 
     changed = np.flatnonzero(options != filled.options)
     after, before = options[changed], filled.options[changed]
     gains = knapsack.gain[after] - knapsack.gain[before]
-    room = slope * float(filled.left) * knapsack.unit
-    return max(0.0, room - float(gains.sum()))
+    return max(0.0, room_of(knapsack, filled) - float(gains.sum()))

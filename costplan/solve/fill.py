@@ -8,10 +8,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from costplan.solve.decimals import Ints, from_units
-from costplan.solve.hull import Hulls, Steps
+from costplan.solve.decimals import Bools, Ints, from_units
+from costplan.solve.hull import Hulls, Steps, ordered, steps_of
 from costplan.solve.knapsack import Knapsack
 from costplan.solve.solution import SHARE_PLACES, Pick
+
+FEW_STEPS = 20_000
+"""Up to this many steps are simply sorted."""
+SAMPLE = 4096
+BINS = 64
+"""Else a sample cuts them into bins, and only the bin in which the ceiling falls is sorted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +32,19 @@ class Filled:
     """Option of each class, shape (n_classes,)."""
     left: Fraction
     """Capacity left, in units of weight; less than the next step needs."""
+    steps: Steps
+    """Steps in order, all of them or those around the last one taken."""
 
-    def next_step(self, hulls: Hulls, steps: Steps) -> tuple[int, int, int] | None:
+    @property
+    def slope(self) -> float:
+        """Gain per unit of weight of the step that did not fit; 0 when all did."""
+        return float(self.steps.slope[self.taken]) if self.taken < len(self.steps.slope) else 0.0
+
+    def next_step(self, hulls: Hulls) -> tuple[int, int, int] | None:
         """Return class, option before and option after of the step that did not fit."""
-        if self.taken >= len(steps.corner):
+        if self.taken >= len(self.steps.corner):
             return None
-        return step_of(hulls, steps, self.taken)
+        return step_of(hulls, self.steps, self.taken)
 
 
 def step_of(hulls: Hulls, steps: Steps, k: int) -> tuple[int, int, int]:
@@ -41,49 +54,85 @@ def step_of(hulls: Hulls, steps: Steps, k: int) -> tuple[int, int, int]:
     return c, int(hulls.option[j]), int(hulls.option[j + 1])
 
 
-def fill(knapsack: Knapsack, hulls: Hulls, steps: Steps) -> Filled | None:
+def fill(knapsack: Knapsack, hulls: Hulls, steps: Steps | None = None) -> Filled | None:
     """Take whole steps while they fit; None when the lightest plan is already too heavy.
 
-    Floats place the last step, exact integers then move it where they were a hair off.
+    Floats place the last step, exact integers then move it where they were a hair off. Without
+    steps only those near the ceiling are put in order.
     """
-    capacity = knapsack.capacity
     lightest = hulls.option[hulls.start[:-1]]
-    spare = capacity - knapsack.weight_units(lightest)
+    spare = knapsack.capacity - knapsack.weight_units(lightest)
     if spare < 0:
         return None
+    if steps is not None:
+        return _placed(knapsack, hulls, steps, np.zeros(len(hulls.option), np.bool_), spare)
+    before, near = _steps_near(hulls, float(spare) * knapsack.unit)
+    filled = _placed(knapsack, hulls, near, before, spare)
+    if filled is None or filled.taken == len(near.corner):
+        return fill(knapsack, hulls, steps_of(hulls))
+    return filled
+
+
+def _steps_near(hulls: Hulls, spare: float) -> tuple[Bools, Steps]:
+    """Mark the corners left by steps that surely fit, and order those where the ceiling falls."""
+    inside = np.flatnonzero(~np.isnan(hulls.slope))
+    none = np.zeros(len(hulls.option), dtype=np.bool_)
+    if len(inside) <= FEW_STEPS:
+        return none, steps_of(hulls)
+    slope = hulls.slope[inside]
+    rise = hulls.weight[inside + 1] - hulls.weight[inside]
+    edges = np.unique(np.sort(slope[:: len(slope) // SAMPLE])[:: SAMPLE // BINS])
+    place = np.searchsorted(edges, slope, side="right")
+    heights = np.bincount(place, weights=rise, minlength=len(edges) + 1)
+    above = np.cumsum(heights[::-1])[::-1] - heights
+    k = int(np.flatnonzero(above <= spare)[0])
+    none[inside[place > k]] = True
+    mine = place == k
+    return none, ordered(inside[mine], slope[mine])
+
+
+def _placed(
+    knapsack: Knapsack, hulls: Hulls, steps: Steps, before: Bools, spare: Fraction
+) -> Filled | None:
+    """Take whole steps after those already taken; None when one of the latter does not fit."""
     rises = hulls.weight[steps.corner + 1]
     rises -= hulls.weight[steps.corner]
     sums = np.cumsum(rises, out=rises)
-    k = int(np.searchsorted(sums, float(spare) * knapsack.unit, side="right"))
-    taken = np.zeros(len(hulls.option), dtype=np.bool_)
-    taken[steps.corner[:k]] = True
-    corner = hulls.start[:-1] + np.add.reduceat(taken, hulls.start[:-1], dtype=np.int64)
+    room = float(spare) * knapsack.unit
+    gone = np.flatnonzero(before)
+    if len(gone):
+        room -= float((hulls.weight[gone + 1] - hulls.weight[gone]).sum())
+    k = int(np.searchsorted(sums, room, side="right"))
+    before[steps.corner[:k]] = True
+    corner = hulls.start[:-1] + np.add.reduceat(before, hulls.start[:-1], dtype=np.int64)
     options = hulls.option[corner]
-    left = capacity - knapsack.weight_units(options)
+    left = knapsack.capacity - knapsack.weight_units(options)
     while left < 0:
+        if k == 0:
+            return None
         k -= 1
-        c, before, after = step_of(hulls, steps, k)
-        left += knapsack.step_units(c, before, after)
-        corner[c], options[c] = corner[c] - 1, before
+        c, earlier, after = step_of(hulls, steps, k)
+        left += knapsack.step_units(c, earlier, after)
+        corner[c], options[c] = corner[c] - 1, earlier
     while k < len(steps.corner):
-        c, before, after = step_of(hulls, steps, k)
-        rise = knapsack.step_units(c, before, after)
+        c, earlier, after = step_of(hulls, steps, k)
+        rise = knapsack.step_units(c, earlier, after)
         if rise > left:
             break
         left -= rise
         corner[c], options[c] = corner[c] + 1, after
         k += 1
-    return Filled(k, corner, options, left)
+    return Filled(k, corner, options, left, steps)
 
 
 def split_last(
-    knapsack: Knapsack, hulls: Hulls, steps: Steps, filled: Filled
+    knapsack: Knapsack, hulls: Hulls, filled: Filled
 ) -> tuple[dict[int, tuple[Pick, ...]], Fraction]:
     """Take the fitting part of the next step; return the split, and the weight still left.
 
     The part is rounded down to a decimal share, so the ceiling is kept; no further step follows.
     """
-    step = filled.next_step(hulls, steps)
+    step = filled.next_step(hulls)
     if step is None:
         return {}, filled.left
     c, before, after = step

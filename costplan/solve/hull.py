@@ -123,8 +123,12 @@ def _hull(option: Ints, w: Floats, g: Floats, begins: Bools) -> Hulls:
 def steps_of(hulls: Hulls) -> Steps:
     """Order all steps by falling slope; equal slopes by class and weight."""
     inside = np.flatnonzero(~np.isnan(hulls.slope))
-    slope = hulls.slope[inside]
-    np.negative(slope, out=slope)
+    return ordered(inside, hulls.slope[inside])
+
+
+def ordered(corner: Ints, slope: Floats) -> Steps:
+    """Order steps by falling slope; equal slopes by class and weight. corner is ascending."""
+    slope = np.negative(slope)
     order = np.argsort(slope)
     slope = slope[order]
     equal = slope[1:] == slope[:-1]
@@ -132,5 +136,4 @@ def steps_of(hulls: Hulls) -> Steps:
         run = np.cumsum(np.append(False, ~equal))
         run *= len(order)
         order = np.sort(run + order) - run
-    corner = inside[order]
-    return Steps(corner, np.negative(slope, out=slope))
+    return Steps(corner[order], np.negative(slope, out=slope))

@@ -59,7 +59,7 @@ class Knapsack:
     def capacity(self) -> Fraction:
         """The most weight, in units."""
         assert self.row is not None
-        return self.sign * self.row.limit * 10**self.amount.exponent
+        return self.row.limit * (self.sign * int(10**self.amount.exponent))
 
     def weight(self) -> Floats:
         """Return the weight of each option, shape (n_options,)."""

@@ -7,7 +7,7 @@ import numpy as np
 from costplan.solve.aim import Clock, finish_within
 from costplan.solve.decimals import Ints
 from costplan.solve.fill import fill, split_last
-from costplan.solve.hull import steps_of, upper_hulls
+from costplan.solve.hull import upper_hulls
 from costplan.solve.knapsack import Knapsack, as_knapsack
 from costplan.solve.problem import Problem
 from costplan.solve.solution import Pick, Solution, Status
@@ -41,16 +41,14 @@ def solve_knapsack(knapsack: Knapsack, clock: Clock, gap: float) -> Solution:
     if knapsack.row is None:
         return _closed(knapsack, _best_options(knapsack), {}, 0.0, gap)
     hulls = upper_hulls(knapsack.weight(), knapsack.gain, problem.first, knapsack.keep)
-    steps = steps_of(hulls)
-    filled = fill(knapsack, hulls, steps)
+    filled = fill(knapsack, hulls)
     if filled is None:
         return Solution(Status.INFEASIBLE, NAME)
-    slope = float(steps.slope[filled.taken]) if filled.taken < len(steps.slope) else 0.0
     if not problem.splits:
-        options, distance = best_whole(knapsack, filled, slope, clock, gap)
+        options, distance = best_whole(knapsack, filled, clock, gap)
         return _closed(knapsack, options, {}, distance, gap)
-    splits, left = split_last(knapsack, hulls, steps, filled)
-    distance = slope * float(left) * knapsack.unit
+    splits, left = split_last(knapsack, hulls, filled)
+    distance = filled.slope * float(left) * knapsack.unit
     return _closed(knapsack, filled.options, splits, distance, gap)
 
 

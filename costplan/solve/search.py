@@ -26,44 +26,47 @@ WIDTHS = (2**10, 2**13, 2**16, 2**19)
 MAX_NODES = 40_000_000
 
 
+def first_guess(core: Core, room: float) -> Best:
+    """Return the best single change or pair of a core; room is what no change at all loses."""
+    best = Best(room)
+    kept = np.arange(len(core.rise))
+    _single(core, kept, best)
+    for bit in range(PAIR_ROUNDS):
+        kept = kept[core.loss[kept] < best.loss]
+        if len(kept) > 1:
+            _pairs(core, kept, bit, best)
+    return best
+
+
 def search(
     core: Core,
+    best: Best,
     *,
     target: float,
     work: int,
     clock: Clock,
     granule_of: Callable[[Core], float] = lambda core: 0.0,
-) -> tuple[Best, bool]:
-    """Return the best set of changes, and whether no other set is better.
+) -> bool:
+    """Improve the best set of changes; return whether no other set is better.
 
     Stops as soon as the loss is at most target. work counts states made, in all attempts.
     granule_of gives a number of which every gain in a core is a multiple, or 0: a better plan is
     better by that much.
     """
-    best = Best(core.room)
-    if len(core.rise) == 0:
-        return best, True
-    kept = np.arange(len(core.rise))
-    _single(core, kept, best)
-    kept = kept[core.loss < best.loss]
-    for bit in range(PAIR_ROUNDS):
-        if best.loss <= target or len(kept) < 2:
-            break
-        _pairs(core, kept, bit, best)
-        kept = kept[core.loss[kept] < best.loss]
+    kept = np.flatnonzero(core.loss < best.loss)
     granule = 0.0
     for width in WIDTHS:
         if best.loss <= target:
-            return best, False
+            return False
         granule = granule or granule_of(core.only(kept))
         kept = kept[core.loss[kept] < best.loss - granule * NEARLY]
         attempt = _Layers(core, kept, best, width, target, granule * NEARLY)
         if attempt.run(work, clock):
-            return best, best.loss > target
+            return best.loss > target
         work -= attempt.made
         if work <= 0 or clock.over:
             break
-    return best, False
+    return False
 
 
 def _single(core: Core, kept: Ints, best: Best) -> None:

@@ -3,41 +3,65 @@
 from __future__ import annotations
 
 from costplan.solve.aim import Clock
-from costplan.solve.core import Core, core_of, granule, loss_of
+from costplan.solve.best import Best
+from costplan.solve.core import Core, core_of, granule, loss_of, reduced_gains, room_of
 from costplan.solve.decimals import Ints
 from costplan.solve.fill import Filled
 from costplan.solve.knapsack import Knapsack
-from costplan.solve.search import search
+from costplan.solve.search import first_guess, search
 
 EXACT = 1e-14
+"""Part of the gain below which two plans are equal in floats."""
 SMALL = 20_000
-"""Up to this many options the search goes on to the very best plan."""
-WORK_PER_OPTION = 800
-LEAST_WORK = 4_000_000
+"""Up to this many options the search goes on past the gap, to the very best plan."""
+EXTRA_WORK = 2_000_000
+"""States it may make for that."""
+LEAST_WORK, WORK_PER_OPTION, MOST_WORK = 4_000_000, 300, 100_000_000
+"""States the search may make before it states what it has proven."""
 
 
-def best_whole(
-    knapsack: Knapsack, filled: Filled, slope: float, clock: Clock, gap: float
-) -> tuple[Ints, float]:
+def best_whole(knapsack: Knapsack, filled: Filled, clock: Clock, gap: float) -> tuple[Ints, float]:
     """Return the options of the best plan found, and what at most it loses to the best of all.
 
-    filled is the greedy plan, slope the gain per unit of the first step that did not fit.
+    filled is the greedy plan.
     """
-    if slope <= 0 or filled.left == 0:
+    if filled.slope <= 0 or filled.left == 0:
         return filled.options, 0.0
-    core = core_of(knapsack, filled, slope)
+    core, best = _first_core(knapsack, filled)
     size = abs(float(knapsack.gain[filled.options].sum()))
     n_options = len(knapsack.gain)
-    work = LEAST_WORK + WORK_PER_OPTION * n_options
+    work = min(MOST_WORK, LEAST_WORK + WORK_PER_OPTION * n_options)
 
     def granule_of(part: Core) -> float:
         return granule(knapsack, filled, part)
 
-    target = size * (EXACT if n_options <= SMALL else gap * 0.5)
-    best, proven = search(core, target=target, work=work, clock=clock, granule_of=granule_of)
+    target = size * gap * 0.5
+    proven = search(core, best, target=target, work=work, clock=clock, granule_of=granule_of)
+    if not proven and n_options <= SMALL and best.loss <= target:
+        exact = size * EXACT
+        proven = search(
+            core, best, target=exact, work=EXTRA_WORK, clock=clock, granule_of=granule_of
+        )
     options = filled.options.copy()
     options[core.group[best.changes]] = core.option[best.changes]
-    loss = loss_of(knapsack, filled, options, slope)
+    loss = loss_of(knapsack, filled, options)
     if proven and core.exact:
         return options, max(0.0, loss - best.loss)
     return options, loss
+
+
+def _first_core(knapsack: Knapsack, filled: Filled) -> tuple[Core, Best]:
+    """Return a core that holds all changes that can matter, and the best single or pair in it.
+
+    In a large problem few changes matter, so a small core is tried first: it is enough as soon as
+    the best plan in it loses less than what was left out.
+    """
+    room = room_of(knapsack, filled)
+    reduced = reduced_gains(knapsack, filled)
+    limit = room if len(reduced) <= SMALL else room / 64
+    while True:
+        core = core_of(knapsack, filled, reduced, limit)
+        best = first_guess(core, room)
+        if best.loss <= limit or limit >= room:
+            return core, best
+        limit = min(room, max(limit * 8, best.loss))

@@ -1,0 +1,77 @@
+"""The least of a limited amount that any plan can do with, all other limits kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+from costplan.solve.aim import Aim, Clock
+from costplan.solve.amounts import Amount, Row, rows
+from costplan.solve.decimals import WIDE
+from costplan.solve.highs import solve_aim
+from costplan.solve.limits import without
+from costplan.solve.problem import Goal, Problem
+from costplan.solve.room import DEFAULT_GAP, solve
+from costplan.solve.solution import Solution
+
+PLACES = Decimal("1e-6")
+"""Least amounts are rounded up to this, so that a limit of exactly that amount works."""
+
+
+def least_of(problem: Problem, name: str) -> Decimal | None:
+    """Return the smallest value of a ceiling that leaves a plan; None when there is none.
+
+    name is that of a linear ceiling or "usd"; the problem need not have it set. For floors (shares,
+    targets) it is the greatest value, rounded down.
+    """
+    if name == "usd":
+        return least_usd(problem)
+    probe = problem
+    if name == "mean_latency_s" and problem.limits.mean_latency_s is None:
+        limits = replace(problem.limits, mean_latency_s=Decimal(10**9))
+        probe = replace(problem, limits=limits)
+    row = next((row for row in rows(probe) if row.name == name), None)
+    if row is None or not isinstance(row.amount, Amount):
+        raise ValueError(f"{name} is no linear limit of this problem")
+    free = without(probe, {name}, keep_unknown=True)
+    aim = Aim(row.amount, -1 if row.at_least else 1, False)
+    solution = solve_aim(free, aim, Clock.start(None), DEFAULT_GAP)
+    if not solution.has_plan:
+        return None
+    used = _total(row, solution)
+    return _outward(used / (row.per or 1), up=not row.at_least)
+
+
+def least_usd(problem: Problem) -> Decimal | None:
+    """Return the smallest dollar ceiling that leaves a plan, to a millionth rounded up.
+
+    None when no amount of money does.
+    """
+    goal = replace(problem.objective, goal=Goal.COST)
+    free = replace(problem, limits=replace(problem.limits, usd=None), objective=goal)
+    solution = solve(free, gap=DEFAULT_GAP)
+    if solution.objective is None:
+        return None
+    return _outward(Fraction(solution.objective), up=True)
+
+
+def _total(row: Row, solution: Solution) -> Fraction:
+    """Add up a row's amount over a plan, exactly."""
+    return sum(
+        (
+            row.amount.at(c, option) * Fraction(share)
+            for c, picks in enumerate(solution.picks)
+            for option, share in picks
+        ),
+        Fraction(0),
+    )
+
+
+def _outward(value: Fraction, *, up: bool) -> Decimal:
+    """Round to PLACES, away from what would be too tight."""
+    scaled = value / Fraction(PLACES)
+    whole = math.ceil(scaled) if up else math.floor(scaled)
+    with localcontext(WIDE):
+        return Decimal(whole) * PLACES
