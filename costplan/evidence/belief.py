@@ -96,7 +96,7 @@ class Belief:
     @cached_property
     def variance(self) -> Array:
         """Variances of the logits, (M,), without the widening factor."""
-        through = np.einsum("ij,jk,ik->i", self.loading, self.shared, self.loading)
+        through = ((self.loading @ self.shared) * self.loading).sum(1)
         return np.asarray(np.maximum(np.diagonal(self.own) + through, 0.0))
 
     @cached_property

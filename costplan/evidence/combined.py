@@ -20,13 +20,13 @@ from costplan.evidence.belief import Beliefs, Option
 from costplan.evidence.cells import Cells
 from costplan.evidence.estimates import Estimates, estimate_cells
 from costplan.evidence.logit import Anchor, Array
-from costplan.evidence.published import PublishedCurve, Transfer
+from costplan.evidence.published import USUAL_TRANSFER, PublishedCurve, Transfer
 
 
 def combine_evidence(
     cells: Cells,
     curve: PublishedCurve,
-    transfer: Transfer = Transfer(),
+    transfer: Transfer = USUAL_TRANSFER,
 ) -> Beliefs:
     """Believe the cells and the curve together, for every class of the cells.
 

@@ -81,6 +81,24 @@ class _Tails:
 
 
 @dataclass(frozen=True, slots=True)
+class _State:
+    """Posterior means, and what the covariances are made of."""
+
+    logit: Array
+    """(C, M)."""
+    effects: Array
+    """(M,)."""
+    shared: Array
+    """Covariance of the effects, (M, M)."""
+    pulled: Array
+    """V_c^-1 (z_c - o), (C, M)."""
+    w: Array
+    """Diagonal part of V_c^-1, (C, M)."""
+    rows: Array
+    """B_c with V_c^-1 = diag(w_c) - B_c' B_c, (2, C, M)."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogitFit:
     """Posterior of all (class, option) logits."""
 
@@ -156,9 +174,9 @@ def fit_logits(
         noise = _Noise(np.where(seen, phi / (np.where(seen, n, 1.0) * d), 0.0), seen, paired)
         spreads = _maximise(z, noise, tails, spreads, free, anchor)
         if round_ < ROUNDS - 1:
-            fit = _posterior(z, noise, tails, spreads, anchor)
-            p = sigmoid(fit.logit)
-            tails = _heavier(fit, noise, tails, z)
+            state = _solve(z, noise, tails, spreads, anchor)
+            p = sigmoid(state.logit)
+            tails = _heavier(state, tails, spreads)
     return _posterior(z, noise, tails, spreads, anchor)
 
 
@@ -195,23 +213,17 @@ def _free_spreads(seen: NDArray[np.bool_], spreads: Array, anchor: Anchor | None
     return free
 
 
-def _heavier(fit: LogitFit, noise: _Noise, tails: _Tails, z: Array) -> _Tails:
+def _heavier(state: _State, tails: _Tails, spreads: Array) -> _Tails:
     """Give the expected variance multipliers of the effects: one EM step of a Student prior."""
-    b2 = fit.spreads.of_options**2
-    q = 1 / (b2 * tails.of_options)
-    mu = (q * fit.effects).sum() / (q.sum() + 1 / MU_SD**2)
-    square = (fit.effects - mu) ** 2 + np.diagonal(fit.shared)
-    options = (DEGREES + square / b2) / (DEGREES + 1)
-    t2 = fit.spreads.of_interactions**2
-    trial = np.array([[fit.spreads.of_classes, fit.spreads.of_interactions, 0.0]])
-    w, rows, _ = _whiten(noise, tails, trial)
-    residual = z - fit.effects
-    along = (rows[0] * residual).sum(2, keepdims=True)
+    _, t2, b2 = spreads**2
+    q = 1.0 / (b2 * tails.of_options)
+    mu = (q * state.effects).sum() / (q.sum() + 1.0 / MU_SD**2)
+    square = (state.effects - mu) ** 2 + np.diagonal(state.shared)
+    options = (DEGREES + square / b2) / (DEGREES + 1.0)
     prior = t2 * tails.of_cells
-    mean = prior * (w[0] * residual - (along * rows[0]).sum(0))
-    square = mean**2 + prior * (1 - prior * (w[0] - (rows[0] ** 2).sum(0)))
-    cells = (DEGREES + square / t2) / (DEGREES + 1)
-    return _Tails(options, cells)
+    inverse = state.w - (state.rows**2).sum(0)
+    square = (prior * state.pulled) ** 2 + prior * (1.0 - prior * inverse)
+    return _Tails(options, (DEGREES + square / t2) / (DEGREES + 1.0))
 
 
 def _maximise(
@@ -298,33 +310,53 @@ def _solve_effects(
     return np.asarray(np.linalg.solve(matrix, right)), np.asarray(np.linalg.slogdet(matrix)[1])
 
 
-def _posterior(
-    z: Array, noise: _Noise, tails: _Tails, spreads: Array, anchor: Anchor | None
-) -> LogitFit:
-    """Give means and covariances at the fitted spreads."""
-    w, rows, _ = _whiten(noise, tails, spreads[None])
+def _solve(z: Array, noise: _Noise, tails: _Tails, spreads: Array, anchor: Anchor | None) -> _State:
+    """Give the posterior means at these spreads."""
+    w3, rows3, _ = _whiten(noise, tails, spreads[None])
+    w, rows = w3[0], rows3[0]
     a2, t2, b2 = spreads**2
     q = 1.0 / (b2 * tails.of_options)
-    h = _pull(z, w, rows)[0][0]
-    options = z.shape[1]
-    eye = np.eye(options)
-    inverse = w[0][:, :, None] * eye - np.einsum("rci,rcj->cij", rows[0], rows[0])
-    matrix = inverse.sum(0) + np.diag(q)
+    h = _pull(z, w3, rows3)[0][0]
     if anchor is not None:
-        matrix = matrix + anchor.precision
         h = h + anchor.pull
-    shared = np.linalg.inv(matrix)
+    shared = _effects_covariance(w, rows, q, anchor)
     line = shared @ q
     shared = shared + np.outer(line, line) / (q.sum() - q @ line + 1.0 / MU_SD**2)
     effects = shared @ h
-    prior = a2 * np.ones((options, options)) + (t2 * tails.of_cells)[:, :, None] * eye
-    gain = prior @ inverse
-    own = prior - gain @ prior
+    residual = z - effects
+    pulled = w * residual - ((rows * residual).sum(2, keepdims=True) * rows).sum(0)
+    logits = effects + a2 * pulled.sum(1, keepdims=True) + t2 * tails.of_cells * pulled
+    return _State(logits, effects, 0.5 * (shared + shared.T), pulled, w, rows)
+
+
+def _effects_covariance(w: Array, rows: Array, q: Array, anchor: Anchor | None) -> Array:
+    """Invert sum V^-1 + diag q [+ anchor], (M, M); small where classes are few."""
+    diagonal = w.sum(0) + q
+    flat = rows.reshape(-1, len(q))
+    if anchor is None and len(flat) < len(q):
+        scaled = flat / diagonal
+        inner = np.eye(len(flat)) - scaled @ flat.T
+        return np.asarray(np.diag(1.0 / diagonal) + scaled.T @ np.linalg.solve(inner, scaled))
+    matrix = np.diag(diagonal) - flat.T @ flat
+    return np.asarray(np.linalg.inv(matrix if anchor is None else matrix + anchor.precision))
+
+
+def _posterior(
+    z: Array, noise: _Noise, tails: _Tails, spreads: Array, anchor: Anchor | None
+) -> LogitFit:
+    """Give means and covariances at these spreads."""
+    state = _solve(z, noise, tails, spreads, anchor)
+    a2, t2, _ = spreads**2
+    prior = t2 * tails.of_cells
+    eye = np.eye(z.shape[1])
+    inverse = state.w[:, :, None] * eye - np.einsum("rci,rcj->cij", state.rows, state.rows)
+    gain = a2 * inverse.sum(1)[:, None, :] + prior[:, :, None] * inverse
+    own = a2 + prior[:, :, None] * eye - a2 * gain.sum(2)[:, :, None] - gain * prior[:, None, :]
     return LogitFit(
-        logit=effects + np.einsum("cij,cj->ci", gain, z - effects),
+        logit=state.logit,
         own=0.5 * (own + own.transpose(0, 2, 1)),
         loading=eye - gain,
-        shared=0.5 * (shared + shared.T),
+        shared=state.shared,
         spreads=Spreads(*(float(s) for s in spreads)),
-        effects=effects,
+        effects=state.effects,
     )

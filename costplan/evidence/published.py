@@ -52,18 +52,18 @@ class Transfer:
         Settings of one model are correlated as rho^steps, with rho such that neighbouring efforts
         differ by `step`.
         """
-        size = len(options)
-        cov = np.full((size, size), self.level**2)
         rho = max(0.0, 1.0 - 0.5 * (self.step / self.option) ** 2) if self.option else 0.0
-        for i, (model, _) in enumerate(options):
-            for j, (other, _) in enumerate(options):
-                if i == j:
-                    cov[i, j] += self.option**2
-                elif model == other:
-                    a, b = places[i], places[j]
-                    apart = 1.0 if a is None or b is None else abs(a - b)
-                    cov[i, j] += self.option**2 * rho**apart
-        return cov
+        models = {model: i for i, model in enumerate(sorted({model for model, _ in options}))}
+        model = np.array([models[name] for name, _ in options])
+        place = np.array([np.nan if at is None else at for at in places])
+        # Settings without an order count as neighbours.
+        apart = np.nan_to_num(np.abs(place[:, None] - place), nan=1.0)
+        departures = np.where(model[:, None] == model, rho**apart, 0.0)
+        np.fill_diagonal(departures, 1.0)
+        return np.asarray(self.level**2 + self.option**2 * departures)
+
+
+USUAL_TRANSFER = Transfer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class PublishedCurve:
     def carry_over(
         self,
         classes: Iterable[str],
-        transfer: Transfer | None = Transfer(),
+        transfer: Transfer | None = USUAL_TRANSFER,
         *,
         widen: float = WIDEN,
     ) -> Beliefs:
