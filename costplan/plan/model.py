@@ -25,6 +25,8 @@ class WorkloadRef(Part):
     """What volumes and dollar ceilings are per."""
     starts: str
     """ISO date of the first day; prices and models of that day are used."""
+    months: int = 1
+    """Months of the horizon; 1 outside one. Totals are over all of them."""
     digest: str
     """SHA-256 of the file's bytes, or of the value when it came from no file."""
     file: str | None
@@ -113,8 +115,8 @@ class Line(Part):
     """Reasoning tokens of the line."""
     pool: str | None = None
     """Pool of own GPUs that serves it."""
-    period_start: str | None = None
-    """ISO date of the line's own first day in a plan of several periods; null: the plan's."""
+    month: str | None = None
+    """Month of a plan over a horizon, "2027-01"; null where the plan has one period."""
     notes: tuple[str, ...] = ()
     """What was assumed."""
 

@@ -125,7 +125,7 @@ class _Tracer:
         for ceiling, found in sorted(self.found.items(), key=lambda item: item[0]):
             allocation, audit = found.solved.allocation, found.audit
             changed = {
-                part.task.name
+                (part.task.name, part.month)
                 for part, old, new in itertools.zip_longest(
                     self.case.classes, before, allocation.picks
                 )
@@ -139,7 +139,11 @@ class _Tracer:
                 accuracy=0.0 if audit.accuracy is None else float(audit.accuracy),
                 mean_latency_s=audit.mean_latency_s,
                 sure=found.sure,
-                picks=tuple(p for p in _write_picks(allocation) if p.task_class in changed),
+                picks=tuple(
+                    pick
+                    for pick in _write_picks(allocation)
+                    if (pick.task_class, pick.month) in changed
+                ),
             )
             before = allocation.picks
 
@@ -203,4 +207,5 @@ def _write_picks(allocation: Allocation) -> Iterator[Pick]:
                 share=share,
                 usd=part.task.requests * share * option.usd_per_request,
                 accuracy=float(exact_accuracy(option)),
+                month=part.month,
             )

@@ -20,6 +20,8 @@ class Pick(Part):
     """Dollars per period, at list price."""
     accuracy: float
     """Share of right answers that is expected, 0 to 1."""
+    month: str | None = None
+    """Month of a plan over a horizon, "2027-01"; null where the plan has one period."""
 
 
 class Stop(Part):
