@@ -108,4 +108,5 @@ def wilson(successes: float, n: int, confidence: float = 0.9) -> tuple[float, fl
     share = successes / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    # rounding must not leave the share itself outside
+    return max(0.0, min(middle - reach, share)), min(1.0, max(middle + reach, share))

@@ -1,0 +1,212 @@
+"""A provider that fails on purpose: on its own, or in front of a real server.
+
+Each request draws its fate from a seed, so that a run can be repeated. It keeps a log of what it
+answered in full, which is what a vendor would bill.
+
+    python fault_server.py --rates '{"hang": 0.1}' --log served.jsonl     # prints its address
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import random
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+FATES = (
+    "limited",
+    "limited_hint",
+    "error",
+    "hang",
+    "cut",
+    "reset",
+    "wrong_json",
+    "empty",
+)
+
+
+def answer_to(prompt, effort):
+    """Decide the answer to a question, the same in every run; more effort is right more often."""
+    seed = hashlib.sha256(f"{prompt}|{effort}".encode()).digest()
+    chance = {"low": 0.5, "high": 0.9}.get(effort, 0.7)
+    right = seed[0] / 256 < chance
+    tokens = {"low": 20, "high": 60}.get(effort, 40) + seed[1] % 20
+    return prompt.split()[-1] if right else "wrong", tokens
+
+
+def completion(model, prompt, effort):
+    """Make the chunks of a streamed completion."""
+    text, tokens = answer_to(prompt, effort)
+    base = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model}
+    asked = len(prompt.split())
+    chunks = [
+        {**base, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]},
+        {**base, "choices": [{"index": 0, "delta": {"content": text}}]},
+        {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {
+            **base,
+            "choices": [],
+            "usage": {
+                "prompt_tokens": asked,
+                "completion_tokens": tokens,
+                "total_tokens": asked + tokens,
+                "completion_tokens_details": {"reasoning_tokens": tokens - 1},
+            },
+        },
+    ]
+    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+    return "".join([*lines, "data: [DONE]\n\n"]).encode(), tokens, asked
+
+
+def reply(status, body, headers=(), kind="application/json"):
+    """Write an HTTP reply."""
+    lines = [f"HTTP/1.1 {status} X", f"content-type: {kind}", f"content-length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+class FaultServer:
+    """Serves Chat Completions with faults at given rates."""
+
+    def __init__(self, rates=None, *, seed=1, upstream=None, log=None, delay_s=0.0, hang_s=30.0):
+        self.rates = rates or {}
+        self.random = random.Random(seed)
+        self.upstream = upstream
+        self.log = log
+        self.delay_s = delay_s
+        self.hang_s = hang_s
+        self.served = []
+        self.seen = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.fates = dict.fromkeys((*FATES, "ok"), 0)
+        self.server = None
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *error):
+        self.server.close()
+
+    def _fate(self):
+        drawn, above = self.random.random(), 0.0
+        for fate, rate in self.rates.items():
+            above += rate
+            if drawn < above:
+                return fate
+        return "ok"
+
+    async def _serve(self, reader, writer):
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                first = head.decode("latin-1").split("\r\n")[0]
+                fields = dict(
+                    line.lower().split(": ", 1)
+                    for line in head.decode("latin-1").strip().split("\r\n")[1:]
+                )
+                body = await reader.readexactly(int(fields.get("content-length", 0)))
+                self.at_once += 1
+                self.most_at_once = max(self.most_at_once, self.at_once)
+                try:
+                    if not await self._answer(first, body, writer):
+                        return
+                finally:
+                    self.at_once -= 1
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, first, body, writer):
+        """Answer one request as fate has it; whether the connection goes on."""
+        self.seen += 1
+        fate = self._fate()
+        self.fates[fate] += 1
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        plain = {
+            "limited": reply(429, b'{"error": {"message": "slow down"}}'),
+            "limited_hint": reply(
+                429, b'{"error": {"message": "slow down"}}', [("retry-after-ms", "20")]
+            ),
+            "error": reply(500, b'{"error": {"message": "oops"}}'),
+            "wrong_json": reply(200, b'{"id": "c1", "choi'),
+            "empty": reply(200, b""),
+        }
+        if fate in plain:
+            writer.write(plain[fate])
+            await writer.drain()
+            return True
+        if fate == "reset":
+            writer.transport.abort()
+            return False
+        if fate == "hang":
+            await asyncio.sleep(self.hang_s)
+            return False
+        data = await self._whole(first, body, fate)
+        if fate == "cut":
+            writer.write(data[: len(data) * 2 // 3])
+            await writer.drain()
+            writer.transport.abort()
+            return False
+        writer.write(data)
+        await writer.drain()
+        return True
+
+    async def _whole(self, first, body, fate):
+        """Make the whole reply, here or at the server behind."""
+        asked = json.loads(body)
+        prompt = asked["messages"][-1]["content"]
+        effort = asked.get("reasoning_effort", "")
+        if self.upstream:
+            return await self._forward(first, body)
+        data, tokens, prompt_tokens = completion(asked["model"], prompt, effort)
+        line = {
+            "prompt": prompt,
+            "effort": effort,
+            "fate": fate,
+            "input": prompt_tokens,
+            "output": tokens,
+        }
+        self.served.append(line)
+        if self.log:
+            with Path(self.log).open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        return reply(200, data, kind="text/event-stream")
+
+    async def _forward(self, first, body):
+        """Ask the server behind and give its reply as it came."""
+        parts = urlsplit(self.upstream)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        head = f"{first}\r\nhost: {parts.netloc}\r\ncontent-type: application/json\r\n"
+        head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        data = await reader.read()
+        writer.close()
+        self.served.append(json.loads(body))
+        return data
+
+
+async def main():
+    """Serve until killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rates", type=json.loads, default={})
+    parser.add_argument("--log")
+    parser.add_argument("--delay-s", type=float, default=0.0)
+    options = parser.parse_args()
+    server = FaultServer(options.rates, log=options.log, delay_s=options.delay_s)
+    async with server:
+        print(server.url, flush=True)
+        sys.stdout.close()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
