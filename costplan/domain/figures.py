@@ -13,8 +13,10 @@ WHOLE_FROM = 10_000
 PERIOD_WORDS = {"day": "a day", "week": "a week", "month": "a month", "quarter": "a quarter"}
 
 
-def write_period(period: str) -> str:
-    """Write what an amount is per: "a month"."""
+def write_period(period: str, months: int = 1) -> str:
+    """Write what an amount is per: "a month", or "in 12 months" over a horizon."""
+    if months > 1:
+        return f"in {months} months"
     return PERIOD_WORDS.get(period, "a year")
 
 

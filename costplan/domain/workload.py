@@ -8,11 +8,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from costplan.domain.day import Day
-from costplan.domain.numbers import Fraction, NotNegative, Positive, Whole, WholePositive
+from costplan.domain.numbers import Fraction, NotNegative, Number, Positive, Whole, WholePositive
 from costplan.domain.record import Record
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 """A name that a person gives."""
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+"""A month: 2027-01."""
+CalendarMonth = Annotated[int, Field(ge=1, le=12)]
+"""A month of any year, 1 to 12."""
 
 
 class Objective(Record):
@@ -150,6 +154,36 @@ class StatedPrice(Record):
     """Where the price is written: "contract 2026-114"."""
 
 
+class PriceChange(Record):
+    """A price that is known to change: announced by the vendor, or assumed by you."""
+
+    model: Name
+    """Name of the model."""
+    starts: Day
+    """First day of the new price."""
+    input_usd_per_mtok: NotNegative
+    """Dollars per million input tokens from then on."""
+    cached_input_usd_per_mtok: NotNegative | None = None
+    """Dollars per million cached input tokens; the input price when absent."""
+    output_usd_per_mtok: NotNegative
+    """Dollars per million output tokens from then on."""
+    batch_multiplier: Fraction | None = None
+    """What a batch request pays per dollar of these prices; no batch price when absent."""
+    source: Name
+    """Where the change is written."""
+
+
+class Horizon(Record):
+    """Months that are planned together."""
+
+    start: Month
+    """First month: 2027-01."""
+    months: Annotated[WholePositive, Field(le=60)] = 12
+    """How many months, at most 60."""
+    budget: Literal["month", "total"] = "month"
+    """Whether ceilings.usd is for each month, or for all of them together."""
+
+
 class Today(Record):
     """What is done now for a class: the baseline of the plan."""
 
@@ -255,6 +289,12 @@ class TaskClass(Record):
     """Options with exact numbers of their own, beside or instead of evidence."""
     models: ModelFilter = ModelFilter()
     """Models that may serve the class."""
+    growth_per_month: Annotated[Number, Field(gt=-1, le=10)] = Decimal(0)
+    """Growth of requests from one month of the horizon to the next: 0.03 is three percent."""
+    requests_by_month: dict[Month, NotNegative] = Field(default_factory=dict)
+    """Requests of single months of the horizon, instead of growth and season: {2027-03: 5000}."""
+    seasonality: dict[CalendarMonth, NotNegative] = Field(default_factory=dict)
+    """Factor on requests by calendar month, instead of the workload's: {12: 1.6}."""
     batch: bool = False
     """Whether the class may wait up to a day for the batch price."""
 
@@ -291,6 +331,10 @@ class Workload(Record):
     """Title of the plan."""
     period: Literal["day", "week", "month", "quarter", "year"] = "month"
     """What volumes and dollar ceilings are per."""
+    horizon: Horizon | None = None
+    """Months that are planned together; needs period: month."""
+    seasonality: dict[CalendarMonth, NotNegative] = Field(default_factory=dict)
+    """Factor on requests by calendar month, over the horizon: {11: 1.2, 12: 1.6}."""
     starts: Day | None = None
     """First day of the period; prices and models of that day are used. Today when absent."""
     objective: Objective = Objective(maximize="value")
@@ -309,6 +353,8 @@ class Workload(Record):
     """Discounts and commitments per provider."""
     prices: dict[Name, StatedPrice] = Field(default_factory=dict)
     """Contracted prices per model."""
+    price_changes: tuple[PriceChange, ...] = ()
+    """Prices that are known to change within the horizon."""
     hosts: dict[Name, Name] = Field(default_factory=dict)
     """Who serves an open model, where not the profile's default: {deepseek-r1: aws}."""
     curves: tuple[Name, ...] = ()
@@ -317,3 +363,11 @@ class Workload(Record):
     """Further model profiles (YAML), paths relative to the workload; they replace shipped ones."""
     classes: Annotated[tuple[TaskClass, ...], Field(min_length=1)]
     """Kinds of requests."""
+
+    @model_validator(mode="after")
+    def _monthly(self) -> Self:
+        if self.horizon is not None and self.period != "month":
+            raise ValueError("a horizon is planned month by month: period must be month")
+        if self.horizon is not None and self.starts is not None:
+            raise ValueError("give horizon.start or starts, not both")
+        return self

@@ -122,7 +122,7 @@ def _listing(name: str, profile: Profile, as_of: dt.date) -> PriceListing:
         if dearer.rates() != price.rates():
             long_calls.append((start, dearer))
     changes: list[Price] = []
-    for day in _days_of_change(profile, as_of):
+    for day in days_of_change(profile, as_of):
         change = at(day)
         if change.rates() != (changes[-1] if changes else price).rates():
             changes.append(change)
@@ -281,7 +281,8 @@ def _tier_starts(profile: Profile, as_of: dt.date) -> list[int]:
     return _starts(_ask(_resolve("", profile.price_key), as_of, batch=False))
 
 
-def _days_of_change(profile: Profile, as_of: dt.date) -> list[dt.date]:
+def days_of_change(profile: Profile, as_of: dt.date) -> list[dt.date]:
+    """List the days after a day on which a model's price changes, as far as it is sold then."""
     days = {price.starts for price in profile.prices}
     if not profile.prices and profile.price_key is not None:
         days = set(_start_dates(_resolve("", profile.price_key)[1]))

@@ -11,6 +11,7 @@ from costplan import __version__
 from costplan.plan.baselines import find_rivals
 from costplan.plan.case import Case
 from costplan.plan.considered import consider
+from costplan.plan.horizon import is_monthly, merge_plans, split_months
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
 from costplan.plan.marginal import list_ceilings, list_next_steps, trace_frontier
 from costplan.plan.model import (
@@ -40,6 +41,10 @@ def build_plan(case: Case, manner: Manner | None = None) -> Plan:
     the time limit came before any plan.
     """
     manner = manner or Manner()
+    if is_monthly(case):
+        months = split_months(case)
+        plans = [build_plan(part, manner) for _, part in months]
+        return merge_plans([month for month, _ in months], plans)
     problem = pose(case)
     solved, sure = solve_with_margin(case, problem, manner)
     if isinstance(solved, Solved):
@@ -53,6 +58,7 @@ def _reference(case: Case) -> WorkloadRef:
         name=workload.name,
         period=workload.period,
         starts=case.starts.isoformat(),
+        months=1 if case.workload.horizon is None else case.workload.horizon.months,
         digest=case.digest,
         file=case.file,
     )
@@ -137,7 +143,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "conflict": (),
             "smallest_usd": None,
             "next_steps": list_next_steps(case, solved.problem, solved.solution),
-            "frontier": trace_frontier(case, problem),
+            "frontier": trace_frontier(problem),
             "evidence": list_evidence(solved.allocation),
             "considered": consider(case, solved.problem, solved.solution),
             "assumptions": list_assumptions(solved.allocation),
@@ -158,9 +164,9 @@ def _value_per_usd(ceilings: Sequence[Ceiling]) -> float:
 
 
 def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: Manner) -> Plan:
-    from costplan.solve.conflict import find_conflict
+    from costplan.solve.conflict import conflict_of
 
-    conflict = find_conflict(problem)
+    conflict = conflict_of(problem)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
@@ -174,10 +180,10 @@ def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: 
             "baselines": [rival.judge() for rival in find_rivals(case, problem)],
             "pools": (),
             "conflict": [
-                Conflict(limit=member.limit, shortfall=member.shortfall)
-                for member in conflict.members
+                Conflict(limit=member.name, shortfall=member.shortfall)
+                for member in (conflict.limits if conflict else ())
             ],
-            "smallest_usd": conflict.smallest_usd,
+            "smallest_usd": conflict.least_usd if conflict else None,
             "next_steps": (),
             "frontier": (),
             "evidence": (),

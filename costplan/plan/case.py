@@ -38,6 +38,13 @@ class ClassCase:
     """What was left out, and why."""
     evidence: str
     """What stands for its accuracy, in words: "gpqa-diamond (epoch-ai)"."""
+    month: str | None = None
+    """Month of a horizon, "2027-01", with the requests of that month; None outside one."""
+
+    @property
+    def key(self) -> str:
+        """Name that is unique in the case."""
+        return self.task.name if self.month is None else f"{self.task.name} {self.month}"
 
 
 @dataclass(frozen=True, slots=True)

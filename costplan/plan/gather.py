@@ -18,6 +18,7 @@ from costplan.domain.workload import Evidence, TaskClass, Workload
 from costplan.plan.case import Case, ClassCase, Note
 from costplan.plan.market import Market
 from costplan.plan.measured import Tables, gather_measured
+from costplan.plan.months import Month, list_months
 from costplan.plan.options import (
     Draft,
     draft_options,
@@ -59,14 +60,29 @@ def gather(workload: Workload, sources: Sources) -> Case:
 
     Raises InputError when a class is left without any option.
     """
-    day = workload.starts or sources.today or dt.datetime.now(dt.UTC).date()
-    market = Market(sources.profiles, day, workload.prices, workload.hosts)
-    tables = Tables(sources.base)
-    parts = _gather_classes(workload, market, tables, sources)
-    _refuse_empty([part for part, _, _ in parts], sources)
     from costplan.evidence.belief import Beliefs
 
-    beliefs = Beliefs.join(belief for _, belief, _ in parts if belief is not None)
+    months: list[Month | None] = [*list_months(workload)] or [None]
+    day = _first_day(workload, sources)
+    tables = Tables(sources.base)
+    parts: list[Part] = []
+    market = Market(
+        profiles=sources.profiles,
+        day=day,
+        stated=workload.prices,
+        hosts=workload.hosts,
+        changes=workload.price_changes,
+    )
+    for month in months:
+        market = market if month is None else market.on(month.first_day)
+        there = workload if month is None else month.scale(workload)
+        gathered = _gather_classes(there, market, tables, sources)
+        label = None if month is None else month.label
+        parts += [(replace(part, month=label), held, noted) for part, held, noted in gathered]
+    _refuse_empty([part for part, _, _ in parts], sources)
+    beliefs: dict[str, Belief] = {}
+    for _, belief, _ in parts:
+        beliefs |= belief.classes if belief is not None else {}
     notes = [note for _, _, noted in parts for note in noted]
     return Case(
         workload=workload,
@@ -74,10 +90,17 @@ def gather(workload: Workload, sources: Sources) -> Case:
         digest=sources.digest,
         starts=day,
         classes=tuple(part for part, _, _ in parts),
-        beliefs=beliefs,
+        beliefs=Beliefs(beliefs),
         ends={n: p.ends for n, p in sources.profiles.items() if p.ends is not None},
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _first_day(workload: Workload, sources: Sources) -> dt.date:
+    months = list_months(workload)
+    if months:
+        return months[0].first_day
+    return workload.starts or sources.today or dt.datetime.now(dt.UTC).date()
 
 
 Part = tuple[ClassCase, "Beliefs | None", list[Note]]

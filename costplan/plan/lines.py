@@ -49,6 +49,7 @@ def _line(part: ClassCase, option: Option, share: Decimal) -> Line:
 
     return Line(
         task_class=task.name,
+        month=part.month,
         team=task.team,
         requests=task.requests,
         option=option.name,
@@ -105,27 +106,33 @@ def forecast_accuracy(
 
     Stated options are exact and left out of the forecast; None when nothing else is chosen.
     """
-    case = allocation.case
-    requests = sum(float(part.task.requests) for part in case.classes)
-    shares = _uncertain_shares(allocation)
-    others = None if minus is None else _uncertain_shares(minus)
+    shares, volumes = _uncertain_shares(allocation)
+    others = None if minus is None else _uncertain_shares(minus)[0]
     if not shares and not others:
         return None
-    weights = {
-        part.task.name: float(part.task.requests) / requests
-        for part in case.classes
-        if part.task.name in case.beliefs.classes
-    }
-    return case.beliefs.forecast(shares, weights, confidence=confidence, minus=others)
+    requests = sum(float(part.task.requests) for part in allocation.case.classes)
+    weights = {name: volume / requests for name, volume in volumes.items()}
+    beliefs = allocation.case.beliefs
+    return beliefs.forecast(shares, weights, confidence=confidence, minus=others)
 
 
-def _uncertain_shares(allocation: Allocation) -> dict[str, dict[tuple[str, str], float]]:
+def _uncertain_shares(
+    allocation: Allocation,
+) -> tuple[dict[str, dict[tuple[str, str], float]], dict[str, float]]:
+    """Shares of estimated options by class, and requests by class, over all months."""
+    volumes: dict[str, float] = {}
+    for part in allocation.case.classes:
+        if part.task.name in allocation.case.beliefs.classes:
+            name = part.task.name
+            volumes[name] = volumes.get(name, 0.0) + float(part.task.requests)
     shares: dict[str, dict[tuple[str, str], float]] = {}
     for part, option, share in allocation.parts():
         if option.accuracy.grade is not Grade.STATED:
             mine = shares.setdefault(part.task.name, {})
-            mine[option.model, option.setting] = float(share)
-    return shares
+            key = (option.model, option.setting)
+            whole = float(share * part.task.requests) / volumes[part.task.name]
+            mine[key] = mine.get(key, 0.0) + whole
+    return shares, volumes
 
 
 def list_prices(case: Case) -> list[PriceUsed]:

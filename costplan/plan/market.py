@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from costplan.domain.option import Exclusion
 from costplan.domain.price import Price, UnknownPriceError
 from costplan.domain.profile import Profile
-from costplan.domain.workload import StatedPrice, TaskClass
+from costplan.domain.workload import PriceChange, StatedPrice, TaskClass
 
 Key = tuple[str, bool, Decimal]
+"""Model, whether in batch, and input tokens of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,25 @@ class Market:
     """Contracted prices per model."""
     hosts: Mapping[str, str]
     """Who serves a model, where that is not its profile's default."""
+    changes: tuple[PriceChange, ...] = ()
+    """Prices that the user knows to change."""
     _found: dict[Key, Price | Exclusion] = field(default_factory=dict, repr=False, compare=False)
+
+    def on(self, day: dt.date) -> Market:
+        """Move to a later day; prices that do not change until then are kept."""
+        kept = {
+            key: replace(price, as_of=day)
+            for key, price in self._found.items()
+            if isinstance(price, Price) and not self._changes_until(key[0], day)
+        }
+        return replace(self, day=day, _found=kept)
+
+    def _changes_until(self, model: str, day: dt.date) -> bool:
+        from costplan.files.prices import days_of_change
+
+        days = days_of_change(self.profiles[model], self.day)
+        days += [change.starts for change in self.changes if change.model == model]
+        return any(self.day < change <= day for change in days) or model in self.hosts
 
     def price(self, model: str, task: TaskClass) -> Price | Exclusion:
         """Find what one request of a class costs per token; an exclusion says why it cannot."""
@@ -48,8 +67,22 @@ class Market:
                 batch=batch,
                 input_tokens=input_tokens,
                 host=self.hosts.get(model),
-                stated=self.stated.get(model),
+                stated=self._stated_price(model),
             )
         except UnknownPriceError as unknown:
             said = "; ".join(f"{fault.message}. {fault.advice}" for fault in unknown.faults)
             return Exclusion(model, "no_price", said)
+
+    def _stated_price(self, model: str) -> StatedPrice | None:
+        """The user's own price on the day: the last change that has begun, else the contract."""
+        begun = [c for c in self.changes if c.model == model and c.starts <= self.day]
+        if not begun:
+            return self.stated.get(model)
+        last = max(begun, key=lambda change: change.starts)
+        return StatedPrice(
+            input_usd_per_mtok=last.input_usd_per_mtok,
+            cached_input_usd_per_mtok=last.cached_input_usd_per_mtok,
+            output_usd_per_mtok=last.output_usd_per_mtok,
+            batch_multiplier=last.batch_multiplier,
+            source=f"{last.source}, from {last.starts}",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,9 @@ def pose(case: Case) -> Problem:
     workload = case.workload
     return build_problem(
         [_row(part) for part in case.classes],
-        limits=limits_of(workload),
-        pools=_pools(workload),
-        contracts=_contracts(workload),
+        limits=limits_of(case),
+        pools=_pools(case),
+        contracts=_contracts(case),
         objective=_objective(workload),
         splits=workload.splits,
     )
@@ -34,77 +35,92 @@ def exact_accuracy(option: Option) -> Decimal:
     return Decimal(repr(option.accuracy.mean))
 
 
+def in_month(name: str, month: str | None) -> str:
+    """Name of a team, provider or pool in a month of a horizon: each month has its own limits."""
+    return name if month is None else f"{name} {month}"
+
+
+def _months(case: Case) -> list[str | None]:
+    return list(dict.fromkeys(part.month for part in case.classes))
+
+
 def _row(part: ClassCase) -> ClassRow:
     from costplan.solve.build import ClassRow, OptionRow
 
-    task = part.task
+    task, month = part.task, part.month
     return ClassRow(
-        name=task.name,
+        name=part.key,
         requests=task.requests,
         weight=task.worth,
-        team=task.team,
+        team=None if task.team is None else in_month(task.team, month),
         min_accuracy=task.min_accuracy,
         max_p95_latency_s=task.max_p95_latency_s,
         options=[
             OptionRow(
                 name=option.name,
-                provider=option.provider,
+                provider=in_month(option.provider, month),
                 accuracy=exact_accuracy(option),
                 usd=option.usd_per_request,
                 mean_latency_s=option.mean_latency_s,
                 p95_latency_s=option.p95_latency_s,
                 tokens=option.tokens_per_request,
-                pool=option.pool,
+                pool=None if option.pool is None else in_month(option.pool, month),
             )
             for option in part.options
         ],
     )
 
 
-def limits_of(workload: Workload) -> Limits:
-    """Collect the workload's ceilings."""
+def limits_of(case: Case) -> Limits:
+    """Collect the workload's ceilings, those of teams and providers for every month."""
     from costplan.solve.problem import Limits
 
-    ceilings = workload.ceilings
+    ceilings = case.workload.ceilings
+    months = _months(case)
+
+    def each(values: Mapping[str, Decimal | None]) -> dict[str, Decimal]:
+        return {
+            in_month(name, month): value
+            for month in months
+            for name, value in values.items()
+            if value is not None
+        }
+
     teams, providers = ceilings.teams, ceilings.providers
     return Limits(
         usd=ceilings.usd,
         mean_latency_s=ceilings.mean_latency_s,
-        team_usd={n: t.usd for n, t in teams.items() if t.usd is not None},
-        team_mean_latency_s={
-            n: t.mean_latency_s for n, t in teams.items() if t.mean_latency_s is not None
-        },
-        provider_usd={n: p.usd for n, p in providers.items() if p.usd is not None},
-        provider_tokens={n: p.tokens for n, p in providers.items() if p.tokens is not None},
-        provider_min_share={
-            n: p.min_share for n, p in providers.items() if p.min_share is not None
-        },
-        provider_max_share={
-            n: p.max_share for n, p in providers.items() if p.max_share is not None
-        },
+        team_usd=each({n: t.usd for n, t in teams.items()}),
+        team_mean_latency_s=each({n: t.mean_latency_s for n, t in teams.items()}),
+        provider_usd=each({n: p.usd for n, p in providers.items()}),
+        provider_tokens=each({n: p.tokens for n, p in providers.items()}),
+        provider_min_share=each({n: p.min_share for n, p in providers.items()}),
+        provider_max_share=each({n: p.max_share for n, p in providers.items()}),
     )
 
 
-def _pools(workload: Workload) -> list[Pool]:
+def _pools(case: Case) -> list[Pool]:
     from costplan.solve.problem import Pool
 
     return [
-        Pool(name, pool.usd_per_gpu, pool.tokens_per_gpu, pool.max_gpus)
-        for name, pool in workload.pools.items()
+        Pool(in_month(name, month), pool.usd_per_gpu, pool.tokens_per_gpu, pool.max_gpus)
+        for month in _months(case)
+        for name, pool in case.workload.pools.items()
     ]
 
 
-def _contracts(workload: Workload) -> dict[str, Contract]:
+def _contracts(case: Case) -> dict[str, Contract]:
     from costplan.solve.problem import Commitment, Contract, Tier
 
     return {
-        name: Contract(
+        in_month(name, month): Contract(
             tuple(Tier(tier.up_to_usd, tier.multiplier) for tier in contract.tiers),
             None
             if contract.commitment is None
             else Commitment(contract.commitment.usd, contract.commitment.multiplier),
         )
-        for name, contract in workload.contracts.items()
+        for month in _months(case)
+        for name, contract in case.workload.contracts.items()
     }
 
 

@@ -49,10 +49,11 @@ def find_unknowns(case: Case, value: float, value_per_usd: float) -> list[Unknow
 
     `value_per_usd` is what the last dollar under the ceiling bought, 0 where money is no limit.
     """
+    first = {part.task.name: part for part in reversed(case.classes)}
     stakes = [
         stake
-        for part in case.classes
-        if part.task.name in case.beliefs.classes
+        for name, part in first.items()
+        if name in case.beliefs.classes
         and (stake := _find_stake(case, part, value_per_usd)) is not None
     ]
     stakes.sort(key=lambda stake: (-stake.gain, stake.part.task.name))
@@ -71,10 +72,14 @@ def _find_stake(case: Case, part: ClassCase, value_per_usd: float) -> _Stake | N
     usd = np.array([float(option.usd_per_request) for option in options])
     values = worth * draws - value_per_usd * usd
     winners = np.bincount(values.argmax(1), minlength=len(options)) / len(draws)
-    gain = float(values.max(1).mean() - values.mean(0).max()) * float(part.task.requests)
+    gain = float(values.max(1).mean() - values.mean(0).max()) * _requests(case, part.task.name)
     order = np.argsort(-winners, kind="stable")
     contenders = tuple(options[i] for i in order if winners[i] >= CONTENDER)
     return _Stake(part, gain, contenders) if len(contenders) > 1 else None
+
+
+def _requests(case: Case, name: str) -> float:
+    return sum(float(part.task.requests) for part in case.classes if part.task.name == name)
 
 
 def _draw(belief: Belief, options: list[Option], seed: int) -> Floats:

@@ -31,7 +31,7 @@ def pronounce(plan: Plan) -> str:
     """Say the plan in one sentence, opening with the difference to today where today is known."""
     if plan.totals is None:
         return _pronounce_infeasible(plan)
-    totals, period = plan.totals, write_period(plan.workload.period)
+    totals, period = plan.totals, write_period(plan.workload.period, plan.workload.months)
     accuracy = totals.accuracy
     bought = f"{write_usd(totals.usd)} {period} buys {write_percent(accuracy.mean)} right answers"
     if accuracy.high > accuracy.low:

@@ -213,7 +213,7 @@ def _ceiling_table(plan: Plan) -> RenderableType:
             *(_write_amount(ceiling.name, n) for n in (ceiling.limit, ceiling.used, ceiling.slack)),
         )
     low, high = totals.usd_interval.low, totals.usd_interval.high
-    said = f"The bill: {write_usd(totals.usd)} {write_period(plan.workload.period)}"
+    said = f"The bill: {write_usd(totals.usd)} {write_period(plan.workload.period, plan.workload.months)}"
     if low != high:
         said += f", likely {write_usd(low)} to {write_usd(high)}"
     if not plan.ceilings:
@@ -295,7 +295,7 @@ def _unknowns(plan: Plan) -> Iterable[str]:
             names += f" and {more} more"
         yield (
             f"{unknown.task_class}: knowing which of {names} is best would be worth up to {gain} "
-            f"{write_period(plan.workload.period)}; {unknown.questions} own questions for each "
+            f"{write_period(plan.workload.period, plan.workload.months)}; {unknown.questions} own questions for each "
             f"cost about {write_usd(unknown.usd)}"
         )
 

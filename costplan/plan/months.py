@@ -1,0 +1,60 @@
+"""The months of a horizon, and a workload's volumes in each of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from costplan.domain.money import EXACT
+from costplan.domain.workload import TaskClass, Workload
+
+REQUEST = Decimal("0.001")
+"""Requests of a month are kept to a thousandth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of a horizon."""
+
+    first_day: dt.date
+    """Its first day."""
+    place: int
+    """How many months after the first, from 0."""
+
+    @property
+    def label(self) -> str:
+        """Its name: "2027-01"."""
+        return f"{self.first_day:%Y-%m}"
+
+    def scale(self, workload: Workload) -> Workload:
+        """Give every class the requests of this month; classes without any are left out."""
+        scaled = [self._scale_class(workload, task) for task in workload.classes]
+        return workload.model_copy(
+            update={"classes": tuple(task for task in scaled if task.requests > 0)}
+        )
+
+    def _scale_class(self, workload: Workload, task: TaskClass) -> TaskClass:
+        if self.label in task.requests_by_month:
+            requests = task.requests_by_month[self.label]
+        else:
+            season = task.seasonality or workload.seasonality
+            with localcontext(EXACT):
+                requests = (
+                    task.requests
+                    * (1 + task.growth_per_month) ** self.place
+                    * season.get(self.first_day.month, Decimal(1))
+                ).quantize(REQUEST)
+        return task.model_copy(update={"requests": requests})
+
+
+def list_months(workload: Workload) -> list[Month]:
+    """List the months of a workload's horizon; none without one."""
+    horizon = workload.horizon
+    if horizon is None:
+        return []
+    year, month = (int(part) for part in horizon.start.split("-"))
+    months = [year * 12 + month - 1 + place for place in range(horizon.months)]
+    return [
+        Month(dt.date(count // 12, count % 12 + 1, 1), place) for place, count in enumerate(months)
+    ]
