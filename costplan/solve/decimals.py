@@ -65,6 +65,11 @@ class DecimalColumn:
             return np.ones(len(self.units), dtype=np.bool_)
         return ~self.missing
 
+    def part(self, at: slice | Ints) -> DecimalColumn:
+        """Return some of the values."""
+        missing = None if self.missing is None else self.missing[at]
+        return DecimalColumn(self.units[at], self.exponent, missing)
+
     def at(self, i: int) -> Decimal:
         """Return one value exactly; ValueError when it is unknown."""
         value = self.get(i)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from costplan.solve.aim import Aim, Clock
 from costplan.solve.amounts import Amount, Row, rows
-from costplan.solve.decimals import WIDE
+from costplan.solve.decimals import WIDE, from_units
 from costplan.solve.highs import solve_aim
 from costplan.solve.limits import without
 from costplan.solve.problem import Goal, Problem
@@ -18,6 +18,8 @@ from costplan.solve.solution import Solution
 
 PLACES = Decimal("1e-6")
 """Least amounts are rounded up to this, so that a limit of exactly that amount works."""
+SNAP = Fraction(1, 10**9)
+"""A split plan's decimal shares move a sum by less than this part of PLACES."""
 
 
 def least_of(problem: Problem, name: str) -> Decimal | None:
@@ -54,7 +56,13 @@ def least_usd(problem: Problem) -> Decimal | None:
     solution = solve(free, gap=DEFAULT_GAP)
     if solution.objective is None:
         return None
-    return _outward(Fraction(solution.objective), up=True)
+    bill = Fraction(solution.objective)
+    nearest = _outward(bill, up=True)
+    if nearest < bill:
+        limits = replace(problem.limits, usd=nearest)
+        if not solve(replace(free, limits=limits)).has_plan:
+            return from_units(math.ceil(bill / Fraction(PLACES)), 6)
+    return nearest
 
 
 def _total(row: Row, solution: Solution) -> Fraction:
@@ -70,8 +78,10 @@ def _total(row: Row, solution: Solution) -> Fraction:
 
 
 def _outward(value: Fraction, *, up: bool) -> Decimal:
-    """Round to PLACES, away from what would be too tight."""
+    """Round to PLACES, away from what would be too tight, unless it is there but for rounding."""
     scaled = value / Fraction(PLACES)
-    whole = math.ceil(scaled) if up else math.floor(scaled)
+    nearest = round(scaled)
+    if abs(scaled - nearest) > SNAP * max(1, abs(nearest)):
+        nearest = math.ceil(scaled) if up else math.floor(scaled)
     with localcontext(WIDE):
-        return Decimal(whole) * PLACES
+        return from_units(nearest, 6)

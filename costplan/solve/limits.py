@@ -138,3 +138,25 @@ def _without_classes(problem: Problem, key: str, dropped: set[str]) -> DecimalCo
     for name in mine:
         missing[places[name[len("classes.") : -len(key) - 1]]] = True
     return None if missing.all() else DecimalColumn(column.units, column.exponent, missing)
+
+
+def with_value(problem: Problem, name: str, value: Decimal) -> Problem:
+    """Return the problem with one limit on the plan as a whole set anew."""
+    kind, _, rest = name.partition(".")
+    if name in {"usd", "mean_latency_s"}:
+        return replace(problem, limits=_changed(problem.limits, name, value))
+    if name.startswith("target"):
+        value_first = name == "target" and problem.objective.target_value is not None
+        key = "target_value" if value_first else "target_accuracy"
+        changed = {key: value}
+        return replace(problem, objective=replace(problem.objective, **changed))  # type: ignore[arg-type]
+    owner, _, key = rest.rpartition(".")
+    attribute = (TEAM_KEYS if kind == "teams" else PROVIDER_KEYS)[key]
+    table = dict(getattr(problem.limits, attribute)) | {owner: value}
+    return replace(problem, limits=_changed(problem.limits, attribute, table))
+
+
+def _changed(limits: Limits, attribute: str, value: object) -> Limits:
+    """Return limits with one of them changed."""
+    changed = {attribute: value}
+    return replace(limits, **changed)  # type: ignore[arg-type]

@@ -60,6 +60,24 @@ def _every_class_has_an_option(knapsack: Knapsack) -> bool:
     return bool(np.logical_or.reduceat(knapsack.keep, first[:-1]).all())
 
 
+def lightest_fits(knapsack: Knapsack) -> bool:
+    """Say whether any plan exists: whether the lightest one fits, exactly."""
+    if not _every_class_has_an_option(knapsack):
+        return False
+    if knapsack.row is None:
+        return True
+    first = knapsack.problem.first
+    units = knapsack.amount.option_units * knapsack.sign
+    if knapsack.amount.keep is not None:
+        units = units * knapsack.amount.keep
+    heavy = int(units.max()) + 1
+    if knapsack.keep is not None:
+        units = np.where(knapsack.keep, units, heavy)
+    least = np.repeat(np.minimum.reduceat(units, first[:-1]), np.diff(first))
+    at = np.where(units == least, np.arange(len(units)), len(units))
+    return knapsack.weight_units(np.minimum.reduceat(at, first[:-1])) <= knapsack.capacity
+
+
 def _best_options(knapsack: Knapsack) -> Ints:
     """Return the best option of each class, the first one on a tie."""
     gain, first = knapsack.gain, knapsack.problem.first

@@ -51,6 +51,7 @@ class Tally:
 
     @classmethod
     def of(cls, problem: Problem, main: Ints, splits: Mapping[int, Sequence[Pick]]) -> Tally:
+        """Flatten a plan."""
         whole = np.ones(len(main), dtype=np.bool_)
         whole[list(splits)] = False
         parts = [(c, o, share) for c in sorted(splits) for o, share in splits[c]]

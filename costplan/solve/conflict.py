@@ -1,0 +1,239 @@
+"""Why there is no plan: a smallest set of conflicting limits, and how far each must give."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from costplan.solve.aim import Aim, Clock
+from costplan.solve.amounts import eligible
+from costplan.solve.decimals import WIDE, DecimalColumn
+from costplan.solve.highs import solve_aim
+from costplan.solve.knapsack import as_knapsack
+from costplan.solve.least import least_of, least_usd
+from costplan.solve.limits import class_limits, value_of, whole_limits, without
+from costplan.solve.problem import Problem
+from costplan.solve.solution import Status
+
+MOST_SUBSETS = 400
+"""Sets of one size are all tried up to this number; past it the set is only irreducible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yielding:
+    """One limit of a conflict and how far it alone would have to give."""
+
+    name: str
+    """The limit."""
+    limit: Decimal
+    """Its stated value."""
+    shortfall: Decimal | None
+    """How much higher a ceiling, or lower a floor, would do; None when giving alone is no cure."""
+    cures: bool
+    """Whether a plan of the whole problem exists then; else only this conflict is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A set of limits that no plan keeps, while every smaller part of it leaves a plan."""
+
+    limits: tuple[Yielding, ...]
+    """The limits, the bill first."""
+    smallest: bool
+    """Whether no conflict of fewer limits exists; else the set is only irreducible."""
+    least_usd: Decimal | None
+    """The smallest dollar ceiling that leaves a plan; None where money is not what is missing."""
+
+
+def conflict_of(problem: Problem) -> Conflict | None:
+    """Explain why there is no plan; None when there is one."""
+    if feasible(problem):
+        return None
+    names, smallest = _smallest_set(problem)
+    ordered = [n for n in (*whole_limits(problem), *class_limits(problem)) if n in set(names)]
+    least = least_usd(problem) if problem.limits.usd is not None else None
+    return Conflict(tuple(_yielding(problem, name, ordered) for name in ordered), smallest, least)
+
+
+def feasible(problem: Problem) -> bool:
+    """Say whether any plan keeps every limit."""
+    knapsack = as_knapsack(problem)
+    if knapsack is not None:
+        from costplan.solve.own import lightest_fits
+
+        return lightest_fits(knapsack)
+    status = solve_aim(problem, Aim(None, 1, False), Clock.start(None), 1.0).status
+    return status is not Status.INFEASIBLE
+
+
+def _smallest_set(problem: Problem) -> tuple[list[str], bool]:
+    """Return the names of a smallest set, and whether it is proven to be a smallest one."""
+    alone = _class_alone(problem)
+    if alone is not None:
+        return alone, True
+    whole, single = whole_limits(problem), class_limits(problem)
+    bare = without(problem, single)
+    if single and feasible(bare):
+        part, smallest = _fewest(problem, whole)
+        rest = without(problem, set(whole) - set(part))
+        return part + _irreducible(rest, single), smallest and len(part) <= 1
+    return _fewest(bare, whole)
+
+
+def _class_alone(problem: Problem) -> list[str] | None:
+    """Find a class that its own limits leave without a plan."""
+    usable = eligible(problem)
+    counts = np.add.reduceat(usable, problem.first[:-1], dtype=np.int64)
+    empty = [int(c) for c in np.flatnonzero(counts == 0)]
+    if problem.splits and problem.min_accuracy is not None:
+        empty += [int(c) for c in np.flatnonzero(problem.min_accuracy.known)]
+    for c in sorted(set(empty)):
+        part = one_class(problem, c)
+        names = _reachable(part, c, problem)
+        bare = without(part, whole_limits(part), keep_unknown=False)
+        if names and not feasible(bare):
+            return next(_conflicting(bare, names))
+    return None
+
+
+def _reachable(part: Problem, c: int, problem: Problem) -> list[str]:
+    """Name the limits of one class."""
+    prefix = f"classes.{problem.class_names[c]}."
+    return [name for name in class_limits(part) if name.startswith(prefix)]
+
+
+def _conflicting(problem: Problem, names: Sequence[str]) -> Iterator[list[str]]:
+    """Run through the sets of limits that conflict, small ones first."""
+    for size in range(1, len(names) + 1):
+        for kept in combinations(names, size):
+            if not feasible(without(problem, set(names) - set(kept))):
+                yield list(kept)
+
+
+def one_class(problem: Problem, c: int) -> Problem:
+    """Return the problem of one class alone."""
+    low, high = int(problem.first[c]), int(problem.first[c + 1])
+
+    def of_class(column: DecimalColumn | None) -> DecimalColumn | None:
+        return None if column is None else column.part(slice(c, c + 1))
+
+    def of_options(column: DecimalColumn | None) -> DecimalColumn | None:
+        return None if column is None else column.part(slice(low, high))
+
+    return replace(
+        problem,
+        class_names=[problem.class_names[c]],
+        requests=problem.requests.part(slice(c, c + 1)),
+        weight=problem.weight.part(slice(c, c + 1)),
+        team=problem.team[c : c + 1],
+        first=np.array([0, high - low]),
+        option_names=[problem.option_names[o] for o in range(low, high)],
+        provider=problem.provider[low:high],
+        accuracy=problem.accuracy.part(slice(low, high)),
+        usd=problem.usd.part(slice(low, high)),
+        mean_latency_s=of_options(problem.mean_latency_s),
+        p95_latency_s=of_options(problem.p95_latency_s),
+        tokens=of_options(problem.tokens),
+        pool=None if problem.pool is None else problem.pool[low:high],
+        min_accuracy=of_class(problem.min_accuracy),
+        max_p95_latency_s=of_class(problem.max_p95_latency_s),
+    )
+
+
+def _fewest(problem: Problem, names: Sequence[str]) -> tuple[list[str], bool]:
+    """Find as few of the limits as possible that conflict, with all others of the problem kept."""
+    if not feasible(without(problem, names)):
+        return [], True
+    for size in range(1, len(names) + 1):
+        if comb(len(names), size) > MOST_SUBSETS:
+            break
+        for kept in combinations(names, size):
+            if not feasible(without(problem, set(names) - set(kept))):
+                return list(kept), True
+    return _irreducible(problem, names), False
+
+
+def _irreducible(problem: Problem, names: Sequence[str]) -> list[str]:
+    """Drop limits, many at a time where possible, as long as the rest still conflicts."""
+    kept = list(names)
+    size = max(1, len(kept) // 2)
+    while True:
+        at = 0
+        while at < len(kept):
+            rest = kept[:at] + kept[at + size :]
+            if feasible(without(problem, set(names) - set(rest))):
+                at += size
+            else:
+                kept = rest
+        if size == 1:
+            return kept
+        size = max(1, size // 2)
+
+
+def _yielding(problem: Problem, name: str, names: Collection[str]) -> Yielding:
+    """Find how far one limit would have to give."""
+    limit = value_of(problem, name)
+    least = _least(problem, name)
+    cures = least is not None
+    if least is None:
+        others = {*whole_limits(problem), *class_limits(problem)} - set(names)
+        least = _least(without(problem, others), name)
+    if least is None:
+        return Yielding(name, limit, None, cures=False)
+    with localcontext(WIDE):
+        return Yielding(name, limit, abs(least - limit), cures)
+
+
+def _least(problem: Problem, name: str) -> Decimal | None:
+    """Return the nearest value of a limit that leaves a plan; None when there is none."""
+    if name.startswith("classes."):
+        return _class_least(problem, name)
+    if name.startswith("pools."):
+        return _pool_least(problem, name)
+    return least_of(problem, name)
+
+
+def _class_least(problem: Problem, name: str) -> Decimal | None:
+    """Try the values of a class's own options, the nearest first."""
+    owner, _, key = name[len("classes.") :].rpartition(".")
+    c = list(problem.class_names).index(owner)
+    column: DecimalColumn | None = getattr(problem, key)
+    assert column is not None
+    options = problem.accuracy if key == "min_accuracy" else problem.p95_latency_s
+    assert options is not None
+    values = {options.get(o) for o in range(int(problem.first[c]), int(problem.first[c + 1]))}
+    stated = column.at(c)
+    floor = key == "min_accuracy"
+    known = [v for v in values if v is not None and (v < stated if floor else v > stated)]
+    for value in sorted(known, reverse=floor):
+        held = [column.get(i) for i in range(problem.n_classes)]
+        held[c] = value
+        moved = DecimalColumn.from_decimals(held)
+        if feasible(replace(problem, **{key: moved})):  # type: ignore[arg-type]
+            return value
+    return None
+
+
+def _pool_least(problem: Problem, name: str) -> Decimal | None:
+    """Return the fewest GPUs of a pool that leave a plan, by halving."""
+    pool_name = name[len("pools.") : -len(".max_gpus")]
+    low = int(value_of(problem, name))
+
+    def works(n: int) -> bool:
+        pools = tuple(replace(p, max_gpus=n) if p.name == pool_name else p for p in problem.pools)
+        return feasible(replace(problem, pools=pools))
+
+    high = max(1, 2 * low)
+    while not works(high):
+        if high > 10**6:
+            return None
+        high *= 8
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if works(middle) else (middle, high)
+    return Decimal(high)
