@@ -1,0 +1,127 @@
+"""The examples plan, and print what they printed when their golden file was made."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+WORKLOADS = sorted(
+    path
+    for path in EXAMPLES.glob("*/*.yaml")
+    if path.read_text("utf-8").startswith("# yaml-language-server:")
+    and "workload.schema.json" in path.read_text("utf-8").splitlines()[0]
+)
+SCHEMA = "# yaml-language-server: $schema=../../docs/schemas/workload.schema.json"
+
+
+def name_of(path: Path) -> str:
+    """Name of an example in a test's id."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def load_module(path: Path) -> ModuleType:
+    """Import a script by its path."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_folder_is_an_example() -> None:
+    """Each folder under examples/ holds a workload.yaml that opens with the schema for editors."""
+    for folder in sorted(path for path in EXAMPLES.iterdir() if path.is_dir()):
+        first = (folder / "workload.yaml").read_text("utf-8").splitlines()[0]
+        assert first == SCHEMA, folder.name
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=name_of)
+def test_plan_reads_as_before(
+    workload: Path, costplan: Callable[..., object], golden: Callable[[Path, str], None]
+) -> None:
+    """An example prints the plan of its golden file."""
+    done = costplan("optimize", workload.relative_to(ROOT))
+    assert done.stderr == ""
+    golden(workload.with_suffix(".plan.txt"), done.stdout)
+
+
+@pytest.mark.parametrize("width", ["80", "140"])
+def test_plan_fits_narrow_and_wide(width: str, costplan: Callable[..., object]) -> None:
+    """No line of a plan is wider than the terminal, and nothing is cut off with dots."""
+    done = costplan("optimize", "examples/support/workload.yaml", COLUMNS=width)
+    lines = done.stdout.splitlines()
+    assert max(len(line) for line in lines) <= int(width)
+    assert not [line for line in lines if line.rstrip().endswith("…")]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=name_of)
+def test_saved_plan_shows_the_same(
+    workload: Path, costplan: Callable[..., object], tmp_path: Path
+) -> None:
+    """A saved plan is shown again as it was printed, without solving."""
+    plan = tmp_path / "plan.json"
+    made = costplan("optimize", workload.relative_to(ROOT), "-o", plan)
+    assert costplan("show", plan).stdout == made.stdout
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=name_of)
+def test_lines_add_up_to_the_total_and_keep_the_ceilings(
+    workload: Path, costplan: Callable[..., object]
+) -> None:
+    """Dollars and requests of the lines add up exactly, and no ceiling is passed."""
+    plan = json.loads(costplan("optimize", workload.relative_to(ROOT), "--json").stdout)
+    assert plan["status"] == "optimal"
+    listed = sum(Decimal(line["usd"]) for line in plan["lines"])
+    pools = sum(Decimal(pool["usd"]) for pool in plan["pools"])
+    total = Decimal(plan["totals"]["usd"])
+    if not (pools or plan_has_contracts(workload)):
+        assert listed == total
+    for ceiling in plan["ceilings"]:
+        if ceiling["name"].endswith(("usd", "mean_latency_s", "max_share")):
+            assert Decimal(str(ceiling["used"])) <= Decimal(str(ceiling["limit"])), ceiling["name"]
+    shares: dict[str, Decimal] = {}
+    for line in plan["lines"]:
+        shares[line["class"]] = shares.get(line["class"], Decimal(0)) + Decimal(str(line["share"]))
+    assert all(abs(share - 1) < Decimal("1e-9") for share in shares.values())
+
+
+def plan_has_contracts(workload: Path) -> bool:
+    """Tell whether a bill differs from its list dollars."""
+    return "\ncontracts:" in workload.read_text("utf-8")
+
+
+def test_support_says_what_it_is_there_to_say(costplan: Callable[..., object]) -> None:
+    """The first plan a newcomer sees saves against today, splits a class and binds its ceiling."""
+    done = costplan("optimize", "examples/support/workload.yaml", "--json")
+    plan = json.loads(done.stdout)
+    today = next(b for b in plan["baselines"] if b["name"] == "today")
+    assert Decimal(plan["totals"]["usd"]) < Decimal(today["usd"])
+    assert plan["totals"]["accuracy"]["mean"] > today["accuracy"]
+    classes = [line["class"] for line in plan["lines"]]
+    assert len(set(classes)) < len(classes)
+    usd = next(c for c in plan["ceilings"] if c["name"] == "usd")
+    assert float(usd["price_up"]) > 0
+
+
+def test_the_founding_field_uses_only_models_of_its_day(costplan: Callable[..., object]) -> None:
+    """A plan of January 2025 knows o1 and GPT-4o, and nothing that came later."""
+    done = costplan("optimize", "examples/seed/january-2025.yaml", "--json")
+    plan = json.loads(done.stdout)
+    models = {line["model"] for line in plan["lines"]} | {p["model"] for p in plan["prices"]}
+    assert models <= {"gpt-4", "gpt-4o", "o1"}
+
+
+def test_outcomes_are_what_their_script_writes(tmp_path: Path) -> None:
+    """The synthetic table of the measured example can be made again, byte for byte."""
+    script = EXAMPLES / "measured" / "make_outcomes.py"
+    load_module(script).make(tmp_path / "outcomes.csv")
+    assert (tmp_path / "outcomes.csv").read_bytes() == script.with_name("outcomes.csv").read_bytes()
