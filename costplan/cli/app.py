@@ -43,13 +43,14 @@ def add_commands() -> None:
     from costplan.cli.curves import app as curves
     from costplan.cli.explain import explain
     from costplan.cli.export import export
+    from costplan.cli.frontier import frontier
     from costplan.cli.init import init
     from costplan.cli.optimize import optimize
     from costplan.cli.profiles import app as profiles
     from costplan.cli.schema import schema
     from costplan.cli.show import show
 
-    for command in (init, check, optimize, show, explain, export, schema):
+    for command in (init, check, optimize, show, explain, frontier, export, schema):
         app.command()(command)
     app.add_typer(profiles, name="profiles")
     app.add_typer(curves, name="curves")

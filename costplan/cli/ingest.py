@@ -16,7 +16,7 @@ Files = Annotated[
 
 
 @app.command()
-def usage(
+def usage(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     files: Annotated[
         list[str],
         typer.Argument(
@@ -92,7 +92,7 @@ def usage(
 
 
 @app.command()
-def evals(
+def evals(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     files: Files,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Outcomes table (CSV) to write.")

@@ -11,9 +11,10 @@ from costplan import __version__
 from costplan.plan.baselines import find_rivals
 from costplan.plan.case import Case
 from costplan.plan.considered import consider
+from costplan.plan.frontier import trace_frontier
 from costplan.plan.horizon import is_monthly, merge_plans, split_months
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
-from costplan.plan.marginal import list_ceilings, list_next_steps, trace_frontier
+from costplan.plan.marginal import list_ceilings, list_next_steps
 from costplan.plan.model import (
     SCHEMA_VERSION,
     Ceiling,

@@ -1,4 +1,4 @@
-"""What a little more or less of a ceiling would do: prices, next steps, the frontier."""
+"""What a little more or less of a ceiling would do: prices and next steps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costplan.plan.case import Case
-from costplan.plan.model import Ceiling, FrontierPoint, NextStep
+from costplan.plan.model import Ceiling, NextStep
 
 if TYPE_CHECKING:
-    from costplan.solve.frontier import Frontier
     from costplan.solve.problem import Limits, Problem
     from costplan.solve.solution import Solution
     from costplan.solve.verify import Audit
@@ -20,13 +19,7 @@ MORE_USD = Decimal(1000)
 MORE_SECONDS = Decimal(1)
 """Seconds that the next step of a latency ceiling is about."""
 PRICE_SECONDS = 5.0
-"""Seconds that pricing the limits, or a point of the frontier, may take."""
-SOLVED_POINTS = 16
-"""Points of a frontier that is solved ceiling by ceiling."""
-LARGE = 5_000
-"""Options from which fewer points are solved."""
-POINTS = 60
-"""Most points of the frontier that a plan keeps."""
+"""Seconds that pricing the limits may take."""
 
 
 def list_ceilings(problem: Problem, solution: Solution, audit: Audit) -> list[Ceiling]:
@@ -89,63 +82,3 @@ def _take_step(
     if problem.objective.goal.value == "cost":
         gain = -gain
     return NextStep(name=name, step=more, value=max(gain, 0.0), accuracy=accuracy)
-
-
-def trace_frontier(problem: Problem) -> list[FrontierPoint]:
-    """Trace the best objective by dollars used, thinned to at most POINTS points.
-
-    All breakpoints where money is the only limit of the whole plan, else the best plans of evenly
-    spaced ceilings. Empty for a plan of least cost.
-    """
-    from costplan.solve.frontier import frontier_points, split_frontier
-
-    if problem.objective.goal.value == "cost":
-        return []
-    traced = split_frontier(problem) if problem.splits else None
-    if traced is not None:
-        return _thin(_list_breakpoints(problem, traced))
-    points = SOLVED_POINTS if problem.n_options <= LARGE else SOLVED_POINTS // 4
-    found = frontier_points(problem, points, time_limit_s=PRICE_SECONDS)
-    return _thin(
-        [
-            FrontierPoint(
-                usd=point.solution.audit.bill_usd,
-                value=float(point.solution.audit.value),
-                accuracy=float(point.solution.audit.accuracy or 0),
-            )
-            for point in found
-            if point.solution.audit is not None
-        ]
-    )
-
-
-def _list_breakpoints(problem: Problem, traced: Frontier) -> list[FrontierPoint]:
-    """Follow right answers and value along the breakpoints of an exact frontier."""
-    import numpy as np
-
-    requests, accuracy = problem.requests.floats, problem.accuracy.floats
-    worth = problem.weight.floats
-    right = requests * accuracy[traced.first_options]
-    moved = traced.changed_class[1:]
-    gained = requests[moved] * (accuracy[traced.after[1:]] - accuracy[traced.before[1:]])
-    answers = np.concatenate([[right.sum()], right.sum() + np.cumsum(gained)])
-    first = (worth * right).sum()
-    values = np.concatenate([[first], first + np.cumsum(worth[moved] * gained)])
-    whole = requests.sum() or 1.0
-    return [
-        FrontierPoint(usd=traced.used.at(i), value=float(value), accuracy=float(answer / whole))
-        for i, (answer, value) in enumerate(zip(answers, values, strict=True))
-    ]
-
-
-def _thin(points: list[FrontierPoint]) -> list[FrontierPoint]:
-    """Keep ends, and evenly spaced ones between them by value."""
-    rising = sorted({point.usd: point for point in points}.values(), key=lambda p: p.usd)
-    if len(rising) <= POINTS:
-        return rising
-    low, high = rising[0].value, rising[-1].value
-    kept: dict[int, FrontierPoint] = {}
-    for point in rising:
-        kept[round((point.value - low) / (high - low or 1.0) * (POINTS - 1))] = point
-    kept[0] = rising[0]
-    return [kept[place] for place in sorted(kept)]

@@ -34,7 +34,7 @@ class Market:
 
     def on(self, day: dt.date) -> Market:
         """Move to a later day; prices that do not change until then are kept."""
-        kept = {
+        kept: dict[Key, Price | Exclusion] = {
             key: replace(price, as_of=day)
             for key, price in self._found.items()
             if isinstance(price, Price) and not self._changes_until(key[0], day)

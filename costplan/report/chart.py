@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 HEIGHT = 10
-MARGIN = 14
+MARGIN = 18
 """Columns that the vertical axis takes."""
 
 
@@ -56,7 +56,7 @@ def draw_curve(
     figure.plot([x for x, _ in points], [y for _, y in points])
     if marks:
         figure.scatter([x for x, _ in marks], [y for _, y in marks], marker="●")
-    lines = [line.rstrip() for line in figure.show().splitlines()]
+    lines = [line.replace("()", "").rstrip() for line in figure.show().splitlines()]
     return Text("\n".join([title, *lines]))
 
 

@@ -213,7 +213,7 @@ def _ceiling_table(plan: Plan) -> RenderableType:
             *(_write_amount(ceiling.name, n) for n in (ceiling.limit, ceiling.used, ceiling.slack)),
         )
     low, high = totals.usd_interval.low, totals.usd_interval.high
-    said = f"The bill: {write_usd(totals.usd)} {write_period(plan.workload.period, plan.workload.months)}"
+    said = f"The bill: {write_usd(totals.usd)} {_write_period(plan)}"
     if low != high:
         said += f", likely {write_usd(low)} to {write_usd(high)}"
     if not plan.ceilings:
@@ -295,9 +295,13 @@ def _unknowns(plan: Plan) -> Iterable[str]:
             names += f" and {more} more"
         yield (
             f"{unknown.task_class}: knowing which of {names} is best would be worth up to {gain} "
-            f"{write_period(plan.workload.period, plan.workload.months)}; {unknown.questions} own questions for each "
-            f"cost about {write_usd(unknown.usd)}"
+            f"{_write_period(plan)}; {unknown.questions} own questions for each cost about "
+            f"{write_usd(unknown.usd)}"
         )
+
+
+def _write_period(plan: Plan) -> str:
+    return write_period(plan.workload.period, plan.workload.months)
 
 
 def _warnings(plan: Plan) -> Iterable[str]:
