@@ -1,16 +1,17 @@
-"""The finance table: long format, one amount per row, rows that add up to the plan's total."""
+"""The finance table as CSV: RFC 4180, dot decimals, no totals row, safe in a spreadsheet."""
 
 from __future__ import annotations
 
 import csv
-import datetime as dt
-import hashlib
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from costplan.domain.money import round_to_foot
-from costplan.plan.model import Line, Plan
+from costplan.plan.model import Plan
+from costplan.report.finance import FinanceRow, FinanceTable, Period, split_into_months, tabulate
 
 COLUMNS = (
     "scenario", "version", "period", "period_start", "period_end", "entity", "cost_center",
@@ -18,96 +19,121 @@ COLUMNS = (
     "input_tokens", "output_tokens", "reasoning_tokens", "amount", "currency", "cost_basis",
     "expected_accuracy", "assumptions_id",
 )  # fmt: skip
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
-"""What a spreadsheet may take for the start of a formula."""
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
-DAYS = {"day": 1, "week": 7}
+PIVOT_COLUMNS = (
+    "scenario", "version", "entity", "cost_center", "gl_account", "vendor", "service",
+    "task_class", "model", "reasoning_effort", "currency", "cost_basis", "assumptions_id",
+    "amount",
+)  # fmt: skip
+BOM = "\ufeff"
+"""What Excel needs to see UTF-8 on a double click."""
+_DANGEROUS = re.compile("(^|[;\t\r\n])(?=[=+\\-@\t\r\n\0＝＋－＠])")
+"""Where a spreadsheet may take text for a formula: at its start, and after what another locale
+takes for the end of a cell."""
+Neutralizer = Callable[[str], str]
 
 
-def write_csv(plan: Plan) -> str:
-    """Write a plan's dollars as RFC 4180 text: comma, CRLF, one header, no totals row."""
-    rows = list(_rows(plan))
-    amounts = round_to_foot([amount for amount, _ in rows])
+@lru_cache(maxsize=100_000)
+def neutralize(text: str) -> str:
+    """Put an apostrophe wherever a spreadsheet would take text for the start of a formula."""
+    return _DANGEROUS.sub(r"\1'", text)
+
+
+def leave(text: str) -> str:
+    """Leave text as it is, for loaders that take every cell at its word."""
+    return text
+
+
+def write_csv(
+    plan: Plan | FinanceTable, *, pivot: bool = False, excel: bool = False, safe: bool = True
+) -> str:
+    """Write a plan's dollars as CSV, one amount per row, or with `pivot` one column per month.
+
+    Amounts are in cents and add up to the plan's bill. `excel` puts a byte order mark in front;
+    `safe` neutralises texts that a spreadsheet would run.
+    """
+    table = plan if isinstance(plan, FinanceTable) else tabulate(plan)
+    clean = neutralize if safe else leave
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for amount, (_, row) in zip(amounts, rows, strict=True):
-        writer.writerow(row | {"amount": f"{amount:.2f}"})
+    out.write(BOM if excel else "")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerows(_pivot(table, clean) if pivot else _long(table, clean))
     return out.getvalue()
 
 
-def neutralize(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
-    return f"'{text}" if text.startswith(DANGEROUS) else text
-
-
-def _rows(plan: Plan) -> Iterator[tuple[Decimal, dict[str, str]]]:
-    shared = _shared_cells(plan)
-    for line in plan.lines:
-        yield line.usd, shared | _line_cells(line)
-    for pool in plan.pools:
-        yield (
-            pool.usd,
-            shared
-            | {
-                "service": "own GPUs",
-                "model": neutralize(pool.name),
-                "cost_basis": "gpu",
-            },
-        )
-    if plan.totals is not None:
-        gpus = sum((pool.usd for pool in plan.pools), Decimal(0))
-        terms = plan.totals.usd - plan.totals.usd_list - gpus
-        if terms != 0:
-            yield terms, shared | {"service": "contract terms", "cost_basis": "contract"}
-
-
-def _shared_cells(plan: Plan) -> dict[str, str]:
-    start = dt.date.fromisoformat(plan.workload.starts)
-    return dict.fromkeys(COLUMNS, "") | {
-        "scenario": neutralize(plan.workload.name),
-        "version": plan.created_at[:10],
-        "period": f"{start:%Y-%m}",
-        "period_start": start.isoformat(),
-        "period_end": end_period(start, plan.workload.period).isoformat(),
-        "currency": "USD",
-        "assumptions_id": _digest_assumptions(plan),
-    }
-
-
-def _line_cells(line: Line) -> dict[str, str]:
-    return {
-        "vendor": neutralize(line.provider),
-        "service": "inference",
-        "task_class": neutralize(line.task_class),
-        "model": neutralize(line.model),
-        "reasoning_effort": neutralize(line.setting),
-        "requests": _write_plain(line.requests_planned),
-        "input_tokens": _write_plain(line.input_tokens, whole=True),
-        "output_tokens": _write_plain(line.output_tokens, whole=True),
-        "reasoning_tokens": _write_plain(line.reasoning_tokens, whole=True),
-        "cost_basis": "pool" if line.pool else "list",
-        "expected_accuracy": f"{line.accuracy.mean:.4f}",
-    }
-
-
-def end_period(start: dt.date, period: str) -> dt.date:
-    """Last day of a period that starts on a day."""
-    if period in DAYS:
-        return start + dt.timedelta(days=DAYS[period] - 1)
-    month = start.month - 1 + MONTHS[period]
-    year, month = start.year + month // 12, month % 12 + 1
-    days_in_month = ((dt.date(year + month // 12, month % 12 + 1, 1)) - dt.timedelta(days=1)).day
-    return dt.date(year, month, min(start.day, days_in_month)) - dt.timedelta(days=1)
-
-
-def _write_plain(number: Decimal | None, *, whole: bool = False) -> str:
+def write_plain(number: Decimal | None, *, whole: bool = False) -> str:
+    """Write a number without thousands marks or exponent; empty where unknown."""
     if number is None:
         return ""
     rounded = number.quantize(Decimal(1) if whole else Decimal("0.000001"))
     return f"{rounded.normalize():f}"
 
 
-def _digest_assumptions(plan: Plan) -> str:
-    said = plan.model_dump_json(include={"prices", "evidence", "assumptions"})
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+def _long(table: FinanceTable, clean: Neutralizer) -> Iterable[tuple[str, ...]]:
+    yield COLUMNS
+    scenario, version = clean(table.scenario), clean(table.version)
+    for row in table.rows:
+        period = row.period
+        yield (
+            scenario,
+            version,
+            period.label,
+            period.start.isoformat(),
+            period.end.isoformat(),
+            *_accounts(row, clean),
+            *_names(row, clean),
+            write_plain(row.requests),
+            write_plain(row.input_tokens, whole=True),
+            write_plain(row.output_tokens, whole=True),
+            write_plain(row.reasoning_tokens, whole=True),
+            f"{row.amount:.2f}",
+            "USD",
+            row.cost_basis,
+            "" if row.expected_accuracy is None else f"{row.expected_accuracy:.4f}",
+            table.assumptions_id,
+        )
+
+
+def _accounts(row: FinanceRow, clean: Neutralizer) -> tuple[str, str, str]:
+    account = row.account
+    return clean(account.entity), clean(account.cost_center), clean(account.gl_account)
+
+
+def _names(row: FinanceRow, clean: Neutralizer) -> tuple[str, ...]:
+    texts = (row.vendor, row.service, row.task_class, row.model, row.reasoning_effort)
+    return tuple(clean(text) for text in texts)
+
+
+def _pivot(table: FinanceTable, clean: Neutralizer) -> Iterable[tuple[str, ...]]:
+    months = {
+        period: split_into_months(period)
+        for period in dict.fromkeys(row.period for row in table.rows)
+    }
+    labels = sorted({month.label for parts in months.values() for month in parts})
+    yield (*PIVOT_COLUMNS, *labels)
+    sums: dict[tuple[str, ...], dict[str, Decimal]] = {}
+    for row in table.rows:
+        key = (
+            clean(table.scenario),
+            clean(table.version),
+            *_accounts(row, clean),
+            *_names(row, clean),
+            "USD",
+            row.cost_basis,
+            table.assumptions_id,
+        )
+        mine = sums.setdefault(key, dict.fromkeys(labels, Decimal(0)))
+        for label, amount in _spread(row.amount, months[row.period]):
+            mine[label] += amount
+    for key, mine in sums.items():
+        yield (
+            *key,
+            f"{sum(mine.values(), Decimal(0)):.2f}",
+            *(f"{mine[label]:.2f}" for label in labels),
+        )
+
+
+def _spread(amount: Decimal, months: list[Period]) -> Iterable[tuple[str, Decimal]]:
+    """Spread the amount of a quarter or a year evenly over its months, in cents."""
+    parts = round_to_foot([amount / len(months)] * len(months))
+    parts[-1] += amount - sum(parts, Decimal(0))
+    return zip((month.label for month in months), parts, strict=True)

@@ -1,0 +1,264 @@
+"""The plan as finance books it: one amount per row, in cents that add up to the plan's total."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+
+from costplan.domain.errors import Fault, InputError
+from costplan.domain.money import EXACT, round_to_foot
+from costplan.files.ledger import Account, Booking, Ledger
+from costplan.plan.model import Line, Plan
+
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+DAYS = {"day": 1, "week": 7}
+SCENARIO = "Budget"
+"""What the rows are, beside actuals, in a planning system."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time that an amount is for."""
+
+    label: str
+    """Its name: "2027-01", "2027-Q1", "2027", or the first day."""
+    start: dt.date
+    """First day."""
+    end: dt.date
+    """The day after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinanceRow:
+    """One amount with everything that finance files it under; texts are as the user gave them."""
+
+    period: Period
+    account: Account
+    vendor: str
+    service: str
+    """"inference", "own GPUs" or "contract terms"."""
+    task_class: str
+    team: str
+    model: str
+    reasoning_effort: str
+    requests: Decimal | None
+    input_tokens: Decimal | None
+    output_tokens: Decimal | None
+    reasoning_tokens: Decimal | None
+    amount: Decimal
+    """Dollars and cents."""
+    cost_basis: str
+    """"list", "batch", "pool" (paid as GPUs), "gpu" or "contract"."""
+    expected_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FinanceTable:
+    """All rows of a plan, with what they share."""
+
+    rows: tuple[FinanceRow, ...]
+    """One amount each; they add up to the plan's bill, rounded to the cent."""
+    scenario: str
+    version: str
+    """Day the plan was made."""
+    assumptions_id: str
+    """Digest of prices, measurements and assumptions: equal ones rest on the same."""
+    unbooked: tuple[str, ...]
+    """Classes, teams or vendors that no row of the ledger is for."""
+
+
+def tabulate(
+    plan: Plan, ledger: Ledger | None = None, *, scenario: str = SCENARIO, version: str = ""
+) -> FinanceTable:
+    """List a plan's amounts; InputError for a plan without lines."""
+    if plan.totals is None:
+        raise InputError(
+            [Fault("the plan has no lines: no plan keeps every limit", advice=plan.verdict)]
+        )
+    with localcontext(EXACT):
+        exact = [*_line_rows(plan), *_pool_rows(plan), *_term_rows(plan)]
+    cents = round_to_foot([row.amount for row in exact])
+    rows = [replace(row, amount=amount) for row, amount in zip(exact, cents, strict=True)]
+    unbooked: dict[str, None] = {}
+    if ledger is not None:
+        rows = [_book(row, ledger, unbooked) for row in rows]
+    return FinanceTable(
+        rows=tuple(rows),
+        scenario=scenario,
+        version=version or plan.created_at[:10],
+        assumptions_id=digest_assumptions(plan),
+        unbooked=tuple(unbooked),
+    )
+
+
+def list_periods(plan: Plan) -> list[Period]:
+    """List the periods of a plan: the months of its horizon, or its one period."""
+    months = sorted({line.month for line in plan.lines if line.month is not None})
+    if months:
+        return [period_of(plan, month) for month in months]
+    return [period_of(plan, None)]
+
+
+def period_of(plan: Plan, month: str | None) -> Period:
+    """Give the period of a line's month, or the plan's own."""
+    if month is not None:
+        start = dt.date.fromisoformat(f"{month}-01")
+        return Period(month, start, _add_months(start, 1))
+    start = dt.date.fromisoformat(plan.workload.starts)
+    span = plan.workload.period
+    if span in DAYS:
+        return Period(start.isoformat(), start, start + dt.timedelta(days=DAYS[span]))
+    return Period(_label(start, span), start, _add_months(start, MONTHS[span]))
+
+
+def split_into_months(period: Period) -> list[Period]:
+    """Split a period of whole months; InputError for a day or a week."""
+    months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month
+    if months == 0 or _add_months(period.start, months) != period.end:
+        raise InputError(
+            [
+                Fault(
+                    f"a plan from {period.start} to {period.end} has no months",
+                    advice="plan with `period: month`, or leave out --pivot months",
+                )
+            ]
+        )
+    starts = [_add_months(period.start, i) for i in range(months + 1)]
+    return [Period(f"{start:%Y-%m}", start, end) for start, end in itertools.pairwise(starts)]
+
+
+def digest_assumptions(plan: Plan) -> str:
+    """Digest prices, measurements and assumptions, so that rows say what they rest on."""
+    said = plan.model_dump_json(include={"prices", "evidence", "assumptions"})
+    return f"plan-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+
+
+def _label(start: dt.date, span: str) -> str:
+    if span == "month":
+        return f"{start:%Y-%m}"
+    if span == "quarter" and start.day == 1 and start.month % 3 == 1:
+        return f"{start.year}-Q{start.month // 3 + 1}"
+    if span == "year" and (start.month, start.day) == (1, 1):
+        return f"{start.year}"
+    return start.isoformat()
+
+
+def _add_months(day: dt.date, months: int) -> dt.date:
+    count = day.year * 12 + day.month - 1 + months
+    year, month = count // 12, count % 12 + 1
+    following = dt.date(year + month // 12, month % 12 + 1, 1)
+    return dt.date(year, month, min(day.day, (following - dt.timedelta(days=1)).day))
+
+
+def _line_rows(plan: Plan) -> Iterator[FinanceRow]:
+    periods = {month: period_of(plan, month) for month in {line.month for line in plan.lines}}
+    for line in plan.lines:
+        yield FinanceRow(
+            period=periods[line.month],
+            account=Account(),
+            vendor=line.provider,
+            service="inference",
+            task_class=line.task_class,
+            team=line.team or "",
+            model=line.model,
+            reasoning_effort=line.setting,
+            requests=line.requests_planned,
+            input_tokens=line.input_tokens,
+            output_tokens=line.output_tokens,
+            reasoning_tokens=line.reasoning_tokens,
+            amount=line.usd,
+            cost_basis=_basis(line),
+            expected_accuracy=line.accuracy.mean,
+        )
+
+
+def _basis(line: Line) -> str:
+    if line.pool:
+        return "pool"
+    return "batch" if line.batch else "list"
+
+
+def _pool_rows(plan: Plan) -> Iterator[FinanceRow]:
+    periods = list_periods(plan)
+    for pool in plan.pools:
+        for period, usd in zip(
+            periods, _spread(pool.usd, [Decimal(1)] * len(periods)), strict=True
+        ):
+            yield _lump(period, usd, vendor="", service="own GPUs", model=pool.name, basis="gpu")
+
+
+def _term_rows(plan: Plan) -> Iterator[FinanceRow]:
+    """Tiers and commitments: what a provider's bill differs by from list price.
+
+    Over several months it is spread in proportion to what is spent there at list price.
+    """
+    assert plan.totals is not None
+    periods = list_periods(plan)
+    left = plan.totals.usd - plan.totals.usd_list
+    left -= sum((pool.usd for pool in plan.pools), Decimal(0))
+    for bill in plan.bills:
+        terms = bill.usd - bill.usd_list
+        left -= terms
+        weights = [_listed(plan, bill.provider, period) for period in periods]
+        for period, usd in zip(periods, _spread(terms, weights), strict=True):
+            if usd:
+                yield _lump(
+                    period, usd, vendor=bill.provider, service="contract terms", basis="contract"
+                )
+    if left:
+        for period, usd in zip(periods, _spread(left, [Decimal(1)] * len(periods)), strict=True):
+            yield _lump(period, usd, vendor="", service="contract terms", basis="contract")
+
+
+def _listed(plan: Plan, provider: str, period: Period) -> Decimal:
+    return sum(
+        (
+            line.usd
+            for line in plan.lines
+            if line.provider == provider and line.month in {None, period.label}
+        ),
+        Decimal(0),
+    )
+
+
+def _spread(amount: Decimal, weights: list[Decimal]) -> list[Decimal]:
+    """Spread an amount in proportion, the last part taking what is left."""
+    whole = sum(weights, Decimal(0))
+    if not whole:
+        weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
+    parts = [(amount * weight / whole).quantize(Decimal("1e-12")) for weight in weights[:-1]]
+    return [*parts, amount - sum(parts, Decimal(0))]
+
+
+def _lump(
+    period: Period, usd: Decimal, *, vendor: str, service: str, basis: str, model: str = ""
+) -> FinanceRow:
+    return FinanceRow(
+        period=period,
+        account=Account(),
+        vendor=vendor,
+        service=service,
+        task_class="",
+        team="",
+        model=model,
+        reasoning_effort="",
+        requests=None,
+        input_tokens=None,
+        output_tokens=None,
+        reasoning_tokens=None,
+        amount=usd,
+        cost_basis=basis,
+        expected_accuracy=None,
+    )
+
+
+def _book(row: FinanceRow, ledger: Ledger, unbooked: dict[str, None]) -> FinanceRow:
+    account = ledger.find(Booking(row.task_class, row.team, row.vendor, row.model))
+    if account is None:
+        unbooked[row.task_class or row.vendor or row.model or row.service] = None
+        return row
+    return replace(row, account=account)
