@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from costplan.domain.figures import (
     write_usd_column,
     write_value,
 )
-from costplan.plan.model import Accuracy, Baseline, Line, Plan
+from costplan.plan.model import Accuracy, Baseline, Ceiling, Line, Plan
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,6 +32,8 @@ BASELINE_WORDS = {
     "today": "today",
 }
 MOST_NAMED = 3
+MONTH = re.compile(r"^\d{4}-\d{2}\.| \d{4}-\d{2}(?=\.)")
+"""How a ceiling's name carries the month of a horizon."""
 WIDE = 110
 """Columns from which the table has room for latencies in full."""
 
@@ -53,7 +56,12 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
     if plan.totals is None:
         yield from _explain_infeasible(plan)
     else:
-        yield _class_table(plan, width)
+        if plan.workload.months > 1:
+            from costplan.report.months import list_months_table
+
+            yield from list_months_table(plan)
+        else:
+            yield _class_table(plan, width)
         yield ""
         yield _ceiling_table(plan)
         yield ""
@@ -207,7 +215,7 @@ def _ceiling_table(plan: Plan) -> RenderableType:
     table.add_column("Ceiling", overflow="fold")
     for heading in ("Limit", "Used", "Left"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for ceiling in plan.ceilings:
+    for ceiling in _tightest(plan):
         table.add_row(
             ceiling.name,
             *(_write_amount(ceiling.name, n) for n in (ceiling.limit, ceiling.used, ceiling.slack)),
@@ -221,6 +229,15 @@ def _ceiling_table(plan: Plan) -> RenderableType:
     table.caption = said
     table.caption_justify = "left"
     return table
+
+
+def _tightest(plan: Plan) -> Iterable[Ceiling]:
+    """Every ceiling; of those that each month of a horizon has, the month with least left."""
+    groups: dict[str, list[Ceiling]] = {}
+    for ceiling in plan.ceilings:
+        groups.setdefault(MONTH.sub("", ceiling.name), []).append(ceiling)
+    for ceilings in groups.values():
+        yield min(ceilings, key=lambda c: c.slack / c.limit if c.limit else c.slack)
 
 
 def _write_amount(name: str, amount: Decimal) -> str:
