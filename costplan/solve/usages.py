@@ -44,7 +44,7 @@ def _usage(
     """Compare used with limit * per exactly, and report used / per."""
     with localcontext(WIDE):
         if used is None:
-            return Usage(name, limit, None, at_least, kept=per == 0)
+            return Usage(name, limit, None, at_least, kept=False)
         kept = used >= limit * per if at_least else used <= limit * per
     part = used if per == 1 else ratio(used, per)
     return Usage(name, limit, Decimal(0) if part is None else part, at_least, kept)

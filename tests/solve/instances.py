@@ -103,3 +103,21 @@ def class_row(row: dict[str, Any]) -> ClassRow:
         min_accuracy=row["min_accuracy"],
         max_p95_latency_s=row["slo_p95_s"],
     )
+
+
+def to_plan(problem: Problem, data: dict[str, Any]) -> tuple[Any, dict[int, Any]]:
+    import numpy as np
+
+    main = np.zeros(problem.n_classes, dtype=np.int64)
+    splits = {}
+    for c, row in enumerate(data["classes"]):
+        shares = data["expected"]["example_plan"][row["name"]]
+        names = [option["name"] for option in row["options"]]
+        low = int(problem.first[c])
+        picks = [(low + names.index(name), share) for name, share in shares.items() if share > 0]
+        picks = [(o, share.quantize(Decimal("1e-15"))) for o, share in picks]
+        if len(picks) > 1:
+            picks[-1] = (picks[-1][0], 1 - sum(share for _, share in picks[:-1]))
+            splits[c] = tuple(picks)
+        main[c] = max(picks, key=lambda pick: pick[1])[0]
+    return main, splits
