@@ -1,0 +1,71 @@
+"""MathArena's outputs: Parquet, CSV or JSON lines, several runs a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from costplan.ingest.engine import connect, name, quote
+from costplan.ingest.evals.answers import (
+    Answer,
+    BadRecord,
+    EvalChoice,
+    EvalFormat,
+    Found,
+    amount,
+    class_of,
+    setting_in_name,
+)
+from costplan.ingest.head import Container, Head, read_head
+
+_COLUMNS = ["problem_idx", "problem", "model_name", "model_config", "idx_answer", "input_tokens", "output_tokens", "cost", "correct", "problem_type", "competition", "source"]
+_TEXTS = {"problem"}
+
+
+def _recognise(head: Head) -> bool:
+    return head.has("problem_idx", "model_config", "correct", "idx_answer")
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    head = read_head(path)
+    if head.container is Container.PARQUET:
+        source = f"read_parquet({quote(str(path))})"
+    elif head.container is Container.CSV:
+        source = f"read_csv({quote(str(path))}, all_varchar=true, compression='{head.compression}')"
+    else:
+        source = f"read_json_auto({quote(str(path))}, compression='{head.compression}')"
+    kept = [c for c in _COLUMNS if c in head.keys and c not in _TEXTS]
+    with connect() as connection:
+        cursor = connection.execute(f"SELECT {', '.join(map(name, kept))} FROM {source}")
+        while batch := cursor.fetchmany(10_000):
+            yield from (dict(zip(kept, values, strict=True)) for values in batch)
+
+
+def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
+    for number, row in enumerate(_rows(path), start=1):
+        value = row.get("correct")
+        word = str(value).strip().lower()
+        score = {"true": 1.0, "false": 0.0}.get(word, amount(value))
+        if score is None or score > 1:
+            yield BadRecord(str(path), number, "correct is no share of 1")
+            continue
+        model, setting = setting_in_name(str(row.get("model_name") or ""))
+        if setting is None:
+            _, setting = setting_in_name(str(row.get("model_config") or ""))
+        task = str(row.get("competition") or row.get("source") or path.stem)
+        yield Answer(
+            dataset="matharena",
+            task_class=class_of(choice, row, task),
+            question=str(row.get("problem_idx")),
+            model=model or str(row.get("model_config") or "").rpartition("/")[2],
+            setting=setting,
+            sample=int(amount(row.get("idx_answer")) or 0),
+            correct=score,
+            input_tokens=amount(row.get("input_tokens")),
+            output_tokens=amount(row.get("output_tokens")),
+            usd=amount(row.get("cost")),
+        )
+
+
+MATHARENA = EvalFormat("matharena", _recognise, _read, ("reasoning_tokens", "seconds"))

@@ -1,0 +1,1 @@
+"""Logs that sit in a warehouse: the same counts, made where the data are."""
