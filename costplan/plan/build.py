@@ -115,6 +115,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     lines = list_lines(solved.allocation)
     totals = total_up(solved.allocation, audit, confidence)
     rivals = find_rivals(case, problem)
+    considered, changes = consider(case, solved.problem, solved.solution)
     ceilings = list_ceilings(solved.problem, solved.solution, audit)
     draft = Plan.model_validate(
         _common(case, manner)
@@ -146,7 +147,8 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "next_steps": list_next_steps(case, solved.problem, solved.solution),
             "frontier": trace_frontier(problem),
             "evidence": list_evidence(solved.allocation),
-            "considered": consider(case, solved.problem, solved.solution),
+            "considered": considered,
+            "changes": changes,
             "assumptions": list_assumptions(solved.allocation),
             "warnings": (),
             "unknowns": find_unknowns(case, float(audit.value), _value_per_usd(ceilings)),

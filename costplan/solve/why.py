@@ -128,14 +128,21 @@ def _verdicts(problem: Problem, solution: Solution, c: int) -> Iterator[OptionVe
     usable = [o for o in range(part.n_options) if not shut[o]]
     costs = {o: _costs(part, o) for o in usable}
     gains = {o: _gain(part, o) for o in usable}
+    masters = {o: _master(o, costs, gains) for o in usable}
+    free = [o for o in usable if masters[o] is None]
     for o in range(part.n_options):
         option = low + o
         if o in shares:
             yield OptionVerdict(option, Verdict.CHOSEN, shares[o])
         elif shut[o]:
             yield OptionVerdict(option, Verdict.SHUT_OUT, Decimal(0), limits=shut[o])
+        elif (master := masters[o]) is not None:
+            yield OptionVerdict(option, Verdict.DOMINATED, Decimal(0), beaten_by=(low + master,))
+        elif (mix := _better_mix(o, free, costs, gains)) is not None:
+            pair = (low + mix[0], low + mix[1])
+            yield OptionVerdict(option, Verdict.OFF_HULL, Decimal(0), beaten_by=pair)
         else:
-            yield _beaten(option, o, costs, gains, low)
+            yield OptionVerdict(option, Verdict.AVAILABLE, Decimal(0))
 
 
 def _full_name(problem: Problem, c: int, name: str) -> str:
@@ -178,30 +185,35 @@ def _gain(part: Problem, o: int) -> Fraction:
     return Fraction(0) if amount is None else amount.at(0, o)
 
 
-def _beaten(
-    option: int,
-    o: int,
-    costs: dict[int, tuple[Fraction, ...]],
-    gains: dict[int, Fraction],
-    low: int,
-) -> OptionVerdict:
-    """Find what beats an option: another one, or a mix of two."""
+def _master(
+    o: int, costs: dict[int, tuple[Fraction, ...]], gains: dict[int, Fraction]
+) -> int | None:
+    """Find an option that is at least as good and uses no more of anything."""
     mine, gain = costs[o], gains[o]
     for other, cost in costs.items():
-        equal = gains[other] == gain and cost == mine
-        if other != o and gains[other] >= gain and _within(cost, mine):
-            if equal and other > o:
-                continue
-            return OptionVerdict(option, Verdict.DOMINATED, Decimal(0), beaten_by=(low + other,))
-    lower = [a for a in costs if gains[a] < gain]
-    higher = [b for b in costs if gains[b] > gain]
+        if other == o or gains[other] < gain or not _within(cost, mine):
+            continue
+        if gains[other] > gain or cost != mine or other < o:
+            return other
+    return None
+
+
+def _better_mix(
+    o: int,
+    free: list[int],
+    costs: dict[int, tuple[Fraction, ...]],
+    gains: dict[int, Fraction],
+) -> tuple[int, int] | None:
+    """Find two options, not dominated, whose mix is as good and uses no more."""
+    mine, gain = costs[o], gains[o]
+    lower = [a for a in free if gains[a] < gain]
+    higher = [b for b in free if gains[b] > gain]
     for a, b in product(lower, higher):
         share = (gain - gains[a]) / (gains[b] - gains[a])
         mix = tuple(x + share * (y - x) for x, y in zip(costs[a], costs[b], strict=True))
         if _within(mix, mine):
-            pair = (low + a, low + b)
-            return OptionVerdict(option, Verdict.OFF_HULL, Decimal(0), beaten_by=pair)
-    return OptionVerdict(option, Verdict.AVAILABLE, Decimal(0))
+            return a, b
+    return None
 
 
 def _within(costs: tuple[Fraction, ...], limit: tuple[Fraction, ...]) -> bool:
