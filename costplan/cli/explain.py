@@ -17,7 +17,11 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell what was considered for a class, what was shut out by what, and what would change it."""
+    from costplan.plan.again import explain_again
     from costplan.plan.saved import read_plan
-    from costplan.report.explain import write_explanation
+    from costplan.report.explain import find_class, write_explanation
 
-    write_explanation(read_plan(plan), task_class, as_json=as_json)
+    saved = read_plan(plan)
+    name = find_class(saved, task_class)
+    again = explain_again(saved, name)
+    write_explanation(again or saved, name, looked=again is not None, as_json=as_json)

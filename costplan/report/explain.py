@@ -31,13 +31,21 @@ FATE_WORDS = {
 }
 
 
-def write_explanation(plan: Plan, task_class: str, *, as_json: bool) -> None:
-    """Print every option of a class with its fate, or JSON; InputError for an unknown class."""
-    names = list(dict.fromkeys(item.task_class for item in plan.considered))
-    if task_class not in names:
-        near = get_close_matches(task_class, names, n=1)
-        said = f"did you mean {near[0]!r}?" if near else f"the plan has {', '.join(names[:10])}"
-        raise InputError([Fault(f"the plan has no class {task_class!r}", advice=said)])
+def find_class(plan: Plan, task_class: str) -> str:
+    """Find a class of a plan; InputError with a suggestion for an unknown one."""
+    names = list(dict.fromkeys(item.task_class for item in (*plan.considered, *plan.lines)))
+    if task_class in names:
+        return task_class
+    near = get_close_matches(task_class, names, n=1)
+    said = f"did you mean {near[0]!r}?" if near else f"the plan has {', '.join(names[:10])}"
+    raise InputError([Fault(f"the plan has no class {task_class!r}", advice=said)])
+
+
+def write_explanation(plan: Plan, task_class: str, *, looked: bool, as_json: bool) -> None:
+    """Print every option of a class with its fate, or JSON.
+
+    `looked` says whether nearby ceilings were solved for changes of the choice.
+    """
     mine = [item for item in plan.considered if item.task_class == task_class]
     changes = [change for change in plan.changes if change.task_class == task_class]
     if as_json:
@@ -53,8 +61,12 @@ def write_explanation(plan: Plan, task_class: str, *, as_json: bool) -> None:
     console.print(_table(mine))
     for change in changes:
         console.print(f"• {change.message}")
-    if not changes:
-        console.print("No other dollar ceiling would change this choice.")
+    if not changes and looked:
+        console.print("No other dollar ceiling nearby would change this choice.")
+    elif not changes:
+        console.print(
+            "The workload is gone or has changed since: where the choice turns is not known."
+        )
 
 
 def _table(items: list[Considered]) -> RenderableType:
