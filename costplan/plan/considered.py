@@ -102,13 +102,14 @@ def _say_limit(part: ClassCase, limit: str) -> str:
 def _write_change(part: ClassCase, change: SolvedChange, names: Sequence[str]) -> Change:
     before, after = names[change.before], names[change.after]
     about = "" if change.exact else "about "
+    turn = f"turns from {before} to {after}" if before != after else f"takes {after} alone"
     return Change(
         task_class=part.key,
         ceiling=change.ceiling,
         at=change.amount,
         option=after,
         message=f"at {about}{_write_amount(change.ceiling, change.amount)} of {change.ceiling} the "
-        f"class turns from {before} to {after}",
+        f"class {turn}",
     )
 
 

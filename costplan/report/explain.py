@@ -33,7 +33,11 @@ FATE_WORDS = {
 
 def find_class(plan: Plan, task_class: str) -> str:
     """Find a class of a plan; InputError with a suggestion for an unknown one."""
-    names = list(dict.fromkeys(item.task_class for item in (*plan.considered, *plan.lines)))
+    names = list(
+        dict.fromkeys(
+            [item.task_class for item in plan.considered] + [line.task_class for line in plan.lines]
+        )
+    )
     if task_class in names:
         return task_class
     near = get_close_matches(task_class, names, n=1)
