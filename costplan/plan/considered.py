@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.figures import write_seconds, write_usd
 from costplan.plan.case import Case, ClassCase
+from costplan.plan.insight import Change, Considered
 from costplan.plan.lines import write_accuracy
-from costplan.plan.model import Change, Considered
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costplan.plan.case import Case
-from costplan.plan.model import FrontierPoint
+from costplan.plan.insight import FrontierPoint
 
 if TYPE_CHECKING:
     from costplan.solve.frontier import Frontier

@@ -9,15 +9,8 @@ from typing import TypeVar
 
 from costplan.domain.money import total
 from costplan.plan.case import Case
-from costplan.plan.model import (
-    Baseline,
-    Ceiling,
-    Conflict,
-    Interval,
-    Plan,
-    Totals,
-    UsdInterval,
-)
+from costplan.plan.insight import Interval
+from costplan.plan.model import Baseline, Ceiling, Conflict, Plan, Totals, UsdInterval
 from costplan.plan.verdict import pronounce
 
 T = TypeVar("T")

@@ -10,16 +10,9 @@ from costplan.domain.money import EXACT
 from costplan.domain.option import Option
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case, ClassCase
+from costplan.plan.insight import Accuracy, Interval
 from costplan.plan.margin import usd_interval, usd_sd
-from costplan.plan.model import (
-    Accuracy,
-    EvidenceUsed,
-    Interval,
-    Line,
-    PriceUsed,
-    Totals,
-    UsdInterval,
-)
+from costplan.plan.model import EvidenceUsed, Line, PriceUsed, Totals, UsdInterval
 from costplan.plan.problem import exact_accuracy
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costplan.plan.case import Case
-from costplan.plan.model import Ceiling, NextStep
+from costplan.plan.insight import NextStep
+from costplan.plan.model import Ceiling
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Limits, Problem

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from costplan.plan.insight import (
+    Accuracy,
+    Change,
+    Considered,
+    FrontierPoint,
+    Interval,
+    NextStep,
+    Unknown,
+)
 from costplan.plan.part import Amount, ClassName, Grade, Number, Part
 from costplan.plan.stop import Before, ProviderBill, Stop
 
@@ -48,24 +57,6 @@ class Objective(Part):
     """What no plan can pass; null when nothing was proven."""
     gap: float | None
     """Distance between the two, relative to the bound."""
-
-
-class Interval(Part):
-    """A mean with its interval at the plan's confidence."""
-
-    mean: float
-    """Expected value."""
-    low: float
-    """Lower end."""
-    high: float
-    """Upper end."""
-
-
-class Accuracy(Interval):
-    """An accuracy, 0 to 1, with its interval and how good the evidence is."""
-
-    grade: Grade
-    """`stated`, `measured`, `published` or `assumed`."""
 
 
 class Line(Part):
@@ -258,79 +249,6 @@ class PlanWarning(Part):
     """The class it is about."""
     message: str
     """The warning."""
-
-
-class Considered(Part):
-    """An option or model that was looked at for a class, and its fate."""
-
-    task_class: ClassName
-    """The class."""
-    option: str
-    """Name of the option."""
-    fate: str
-    """"chosen", "hull", "dominated", "off_hull", "shut_out", "left_out"."""
-    reason: str
-    """Why, in one sentence."""
-    usd_per_request: Amount | None
-    """Dollars per request."""
-    accuracy: Accuracy | None
-    """Share of right answers."""
-    mean_latency_s: Number | None
-    """Mean seconds per request."""
-
-
-class Change(Part):
-    """At which ceiling the choice of a class would change."""
-
-    task_class: ClassName
-    """The class."""
-    ceiling: str
-    """The ceiling that moves."""
-    at: Number
-    """Its value at which the choice changes."""
-    option: str
-    """What the class would then turn to."""
-    message: str
-    """The change in one sentence."""
-
-
-class Unknown(Part):
-    """A class whose measurement could change the plan."""
-
-    task_class: ClassName
-    """The class."""
-    options: tuple[str, ...]
-    """Options that may turn out best, likeliest first."""
-    gain: float
-    """Value per period that knowing their accuracies exactly would bring on average."""
-    questions: int
-    """Own questions per option that would say most of it."""
-    usd: Amount
-    """What asking them would cost."""
-
-
-class FrontierPoint(Part):
-    """A point of the best objective by money."""
-
-    usd: Amount
-    """Dollars per period."""
-    value: float
-    """Best value."""
-    accuracy: float
-    """Mean accuracy of that plan."""
-
-
-class NextStep(Part):
-    """What a little more of a ceiling would buy."""
-
-    name: str
-    """The ceiling."""
-    step: Number
-    """How much more."""
-    value: float
-    """Gain of the objective."""
-    accuracy: float | None
-    """Gain of the mean accuracy."""
 
 
 class Plan(Part):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from costplan.domain.estimate import Grade
 from costplan.domain.option import Option
 from costplan.plan.case import Case, ClassCase
-from costplan.plan.model import Unknown
+from costplan.plan.insight import Unknown
 
 if TYPE_CHECKING:
     import numpy as np

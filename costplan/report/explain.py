@@ -15,7 +15,8 @@ from costplan.domain.figures import (
     write_seconds,
     write_unit_usd,
 )
-from costplan.plan.model import Considered, Plan
+from costplan.plan.insight import Considered
+from costplan.plan.model import Plan
 from costplan.report.write import dump, open_console
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from costplan.domain.figures import (
     write_usd_column,
     write_value,
 )
-from costplan.plan.model import Accuracy, Baseline, Ceiling, Line, Plan
+from costplan.plan.insight import Accuracy
+from costplan.plan.model import Baseline, Ceiling, Line, Plan
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
