@@ -50,6 +50,7 @@ class _Reading:
     file: str
     faults: list[Fault] = field(default_factory=list)
     n_faults: int = 0
+    hidden_from: int | None = None
     text: dict[str, list[str]] = field(default_factory=lambda: {c: [] for c in TEXT_COLUMNS})
     numbers: dict[str, list[float]] = field(default_factory=dict)
     backwards: list[int] = field(default_factory=list)
@@ -60,13 +61,15 @@ class _Reading:
         self.n_faults += 1
         if self.n_faults <= MAX_FAULTS:
             self.faults.append(Fault(message, self.file, path, line, advice=advice))
+        elif self.hidden_from is None:
+            self.hidden_from = line
 
     def all_faults(self) -> list[Fault]:
         hidden = self.n_faults - len(self.faults)
         if not hidden:
             return self.faults
-        last = max(fault.line or 0 for fault in self.faults)
-        return [*self.faults, Fault(f"{hidden} more faults are not listed", self.file, line=last)]
+        rest = Fault(f"{hidden} more faults are not listed", self.file, line=self.hidden_from)
+        return [*self.faults, rest]
 
 
 def read_outcomes(*paths: Path | str) -> Outcomes:
@@ -109,10 +112,15 @@ def read_outcomes(*paths: Path | str) -> Outcomes:
 def _read(path: Path) -> _Reading:
     """Read one file as far as it can be read."""
     reading = _Reading(str(path))
+    if path.is_dir():
+        reading.fault("is a directory, not a table", advice="name the outcomes.csv inside it")
+        return reading
     try:
-        with _open(path, reading) as stream:
+        with path.open("rb") as raw, _unpacked(raw) as plain:
+            _look(plain, reading)
             if not reading.n_faults:
-                _read_rows(stream, reading)
+                with io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+                    _read_rows(text, reading)
     except UnicodeDecodeError as error:
         reading.fault(
             f"not UTF-8 text: byte 0x{error.object[error.start]:02x} cannot be read",
@@ -126,25 +134,21 @@ def _read(path: Path) -> _Reading:
     return reading
 
 
-def _open(path: Path, reading: _Reading) -> IO[str]:
-    """Open a plain or gzipped file as text, after a look at its first bytes."""
-    if path.is_dir():
-        reading.fault("is a directory, not a table", advice="name the outcomes.csv inside it")
-        return io.StringIO()
-    raw: IO[bytes] = path.open("rb")
-    head = raw.read(2)
-    raw.seek(0)
-    if head == b"\x1f\x8b":
-        raw = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
-    sample = raw.read(8192)
-    raw.seek(0)
+def _unpacked(raw: io.BufferedReader) -> io.BufferedReader | gzip.GzipFile:
+    """See through gzip."""
+    return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == b"\x1f\x8b" else raw
+
+
+def _look(plain: io.BufferedReader | gzip.GzipFile, reading: _Reading) -> None:
+    """Look at the first bytes for what is no text table."""
+    sample = plain.read(8192)
+    plain.seek(0)
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         reading.fault("is UTF-16 text", advice="save the table as UTF-8")
     elif b"\0" in sample:
         reading.fault("is a binary file, not a table")
     elif not sample.strip(b"\xef\xbb\xbf \r\n\t"):
         reading.fault("is empty", advice=f"the first line is {','.join(COLUMNS)}")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
 def _measured(stream: IO[str], reading: _Reading) -> Iterator[str]:
