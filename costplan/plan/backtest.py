@@ -181,6 +181,10 @@ def run_backtest(
     whole = count_cells(answers)
     weights = whole.questions / whole.questions.sum()
     best, unit = _reference(whole, weights)
+    if unit <= 0:
+        raise InputError(
+            [Fault("the best option costs nothing: there is no ceiling to plan under")]
+        )
     results = []
     for number, (planning, held) in enumerate(
         draw_splits(answers, splits, seed, folds, questions_per_class)
@@ -374,7 +378,8 @@ def _money_to_keep(results: Sequence[SplitResult]) -> float | None:
     spent = float(usd[i])
     if i > 0:
         spent = float(np.interp(target, accuracy[i - 1 : i + 1], usd[i - 1 : i + 1]))
-    return spent / fmean(r.best_usd for r in known)
+    best_usd = fmean(r.best_usd for r in known)
+    return spent / best_usd if best_usd > 0 else None
 
 
 def _mean(values: Sequence[float]) -> float | None:

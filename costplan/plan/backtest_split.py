@@ -211,8 +211,9 @@ class Split:
         import numpy as np
 
         low = self.by_class.base_usd
+        start = max(low, 1e-4 * top_usd, 1e-300)
         out = np.empty((MONEY_GRID, 2))
-        for i, budget in enumerate(np.geomspace(low, max(top_usd, low), MONEY_GRID)):
+        for i, budget in enumerate(np.geomspace(start, max(top_usd, start), MONEY_GRID)):
             accuracy, usd = self.realise(self.by_class.fill(max(float(budget), low)))
             out[i] = usd, accuracy
         return out
