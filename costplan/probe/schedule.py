@@ -1,0 +1,231 @@
+"""Which questions to ask next: where an answer can still change the plan.
+
+The value of a class's option is v = p - price x k, with p its accuracy, k the dollars that the plan
+would pay for it, and the price of a dollar taken from the slope of the frontier at the ceiling. A
+class is worth asking about by the expected value of perfect information, EVPI = E max v - max E v,
+over draws from the posterior (Howard, IEEE Trans. SSC 2, 1966); what n more answers bring of it
+falls as 1 - sqrt(n / (n + more)).
+
+Arrays are (C,) over classes and (C, M) over options; where the posterior comes from is the
+caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from costplan.probe.frontier import dollar_price, expected_accuracy, fill
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+
+FIRST_QUESTIONS = 6
+"""Questions that every option is asked before anything is judged."""
+DRAWS = 200
+COVER = 0.9
+"""Part of a class's gain that the options asked in a round must carry."""
+TOP_SHARE = 0.25
+"""Part of the classes, best first, that get a step in a round."""
+TOLERANCE = 0.003
+"""Accuracy, 0 to 1, that perfect information may still be worth when the asking stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What is believed of every option of every class."""
+
+    logit: Array
+    """Means in logits, (C, M)."""
+    covariance: Array
+    """Covariances between the options of a class, (C, M, M)."""
+
+
+class Estimator(Protocol):
+    """Turns answers into beliefs."""
+
+    def __call__(self, asked: Counts, score: Array) -> Posterior:
+        """Estimate from the number of answers and their mean marks, both (C, M)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the plan is for."""
+
+    weight: Array
+    """Value of a right answer times requests, as a share of all classes; adds up to 1, (C,)."""
+    plan_usd: Array
+    """Dollars per period when a class goes to an option wholly, (C, M)."""
+    ceiling_usd: float
+    """Most dollars per period; infinite where there is no ceiling."""
+    may: Mask
+    """Options that a class may take, (C, M)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What has been asked and what asking costs."""
+
+    asked: Counts
+    """Questions answered, (C, M); an option is always asked the first ones of its class."""
+    available: Counts
+    """Questions that a class has, (C,)."""
+    ask_usd: Array
+    """Expected dollars of one question, (C, M)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Ask options of a class until each has answered so many of its questions."""
+
+    class_index: int
+    up_to: tuple[tuple[int, int], ...]
+    """Options, and how many of the class's first questions each has then answered."""
+    usd: float
+    """Expected dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to ask next, and how sure the plan is."""
+
+    steps: tuple[Step, ...]
+    """Best first; empty when nothing is worth asking or nothing is left to ask."""
+    evpi: Array
+    """Expected gain of knowing a class's accuracies, in accuracy of that class, (C,)."""
+    best_share: Array
+    """Probability that an option is the best of its class at this price of a dollar, (C, M)."""
+    usd_price: float
+    """Accuracy that a dollar buys at the ceiling; 0 where money does not bind."""
+    shares: Array
+    """The plan by today's estimates, (C, M)."""
+    settled: bool
+    """Whether perfect information would be worth less than the tolerance."""
+
+    @property
+    def weakest(self) -> float:
+        """Smallest probability, over classes, that the option taken most is the best."""
+        main = self.shares.argmax(1)
+        return float(self.best_share[range(len(main)), main].min())
+
+
+def first_steps(aim: Aim, asking: Asking, questions: int = FIRST_QUESTIONS) -> tuple[Step, ...]:
+    """Ask every option of every class the first questions."""
+    steps = []
+    for c in range(len(asking.available)):
+        count = min(questions, int(asking.available[c]))
+        behind = [int(m) for m in aim.may[c].nonzero()[0] if asking.asked[c, m] < count]
+        if behind:
+            missing = count - asking.asked[c, behind]
+            usd = float((missing * asking.ask_usd[c, behind]).sum())
+            steps.append(Step(c, tuple((m, count) for m in behind), usd))
+    return tuple(steps)
+
+
+def advise(
+    posterior: Posterior,
+    aim: Aim,
+    asking: Asking,
+    *,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+) -> Advice:
+    """Say what to ask next; the same inputs give the same advice.
+
+    Options are never dropped for good: each round looks at all of them again.
+    """
+    import numpy as np
+
+    accuracy = np.where(aim.may, expected_accuracy(posterior.logit, posterior.covariance), -np.inf)
+    value = aim.weight[:, None] * accuracy
+    plan = fill(value, aim.plan_usd, aim.may, aim.ceiling_usd)
+    price = dollar_price(plan)
+    # in accuracy of the class itself, so that a class without weight divides by nothing
+    weight = np.maximum(aim.weight, 1e-12)[:, None]
+    cost = np.where(aim.may, price * aim.plan_usd / weight, 0.0)
+    gain, best_share = _information(posterior, cost, aim.may, seed)
+    evpi = gain.sum(1)
+    steps = _steps(aim.weight[:, None] * gain, plan.shares, accuracy - cost, asking)
+    askable = sorted({step.class_index for step in steps})
+    settled = bool((aim.weight * evpi)[askable].sum() < tolerance)
+    top = max(1, -int(-len(evpi) * TOP_SHARE // 1))
+    chosen = () if settled else steps[:top]
+    return Advice(chosen, evpi, best_share, price, plan.shares, settled)
+
+
+def _information(posterior: Posterior, cost: Array, may: Mask, seed: int) -> tuple[Array, Array]:
+    """Give what knowing would gain, by the option it would lead to, and who is best; both (C, M).
+
+    The gains of a class add up to its EVPI.
+    """
+    import numpy as np
+
+    classes, options = may.shape
+    normal = np.random.default_rng(seed).standard_normal((DRAWS // 2, options))
+    normal = np.concatenate([normal, -normal])  # antithetic: half the noise
+    gain, share = np.zeros((classes, options)), np.zeros((classes, options))
+    for c in range(classes):
+        level, vectors = np.linalg.eigh(posterior.covariance[c])
+        root = vectors * np.sqrt(np.maximum(level, 0.0))
+        drawn = posterior.logit[c] + normal @ root.T
+        value = np.where(may[c], 1 / (1 + np.exp(-drawn)) - cost[c], -np.inf)
+        best = value.argmax(1)
+        today = int(np.where(may[c], value.mean(0), -np.inf).argmax())
+        better = value[np.arange(len(value)), best] - value[:, today]
+        gain[c] = np.bincount(best, better, minlength=options) / len(value)
+        share[c] = np.bincount(best, minlength=options) / len(value)
+    return gain, share
+
+
+def _steps(gain: Array, shares: Array, value: Array, asking: Asking) -> tuple[Step, ...]:
+    """Give each class that has questions left a step, most expected gain per dollar first."""
+    import numpy as np
+
+    ranked = []
+    for c in range(len(gain)):
+        today = int(np.argmax(value[c]))
+        mine = [m for m in range(len(gain[c])) if shares[c, m] > 0 or m == today]
+        options = sorted({*mine, *_challengers(gain[c], asking.ask_usd[c])})
+        done = asking.asked[c, options]
+        up_to = np.minimum(done + np.maximum(2, done // 2), asking.available[c])
+        behind = up_to > done
+        if not behind.any() or gain[c].sum() <= 0:
+            continue
+        usd = float(((up_to - done) * asking.ask_usd[c, options]).sum())
+        learnt = float((1 - np.sqrt(done / up_to))[behind].mean())
+        asked = [(m, int(n)) for m, n in zip(options, up_to, strict=True)]
+        step = Step(c, tuple(entry for entry, late in zip(asked, behind, strict=True) if late), usd)
+        ranked.append((-gain[c].sum() * learnt / max(usd, 1e-12), c, step))
+    return tuple(step for _, _, step in sorted(ranked, key=lambda entry: entry[:2]))
+
+
+def _challengers(gain: Array, ask_usd: Array) -> list[int]:
+    """Give the options that carry most of the gain, those that cost least to ask first."""
+    import numpy as np
+
+    order = np.argsort(-gain / np.maximum(ask_usd, 1e-12), kind="stable")
+    reached = np.cumsum(gain[order])
+    enough = int(np.searchsorted(reached, COVER * gain.sum())) + 1
+    return [int(m) for m in order[:enough] if gain[m] > 0]
+
+
+def beta_posterior(asked: Counts, score: Array, strength: float = 2.0) -> Posterior:
+    """Estimate each option by itself: a Beta posterior, as logits with digamma moments.
+
+    strength is the weight, in answers, of the mean of all options of the class.
+    """
+    import numpy as np
+    from scipy.special import digamma, polygamma
+
+    total = asked.sum(1, keepdims=True)
+    mean = ((asked * score).sum(1, keepdims=True) + 1) / (total + 2)
+    right = asked * score + strength * mean
+    wrong = asked * (1 - score) + strength * (1 - mean)
+    variance = polygamma(1, right) + polygamma(1, wrong)
+    covariance = variance[:, :, None] * np.eye(asked.shape[1])
+    return Posterior(digamma(right) - digamma(wrong), covariance)

@@ -1,0 +1,203 @@
+"""What to ask next."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+from scipy.stats import beta as beta_distribution
+
+from costplan.probe.frontier import expected_accuracy, fill
+from costplan.probe.schedule import (
+    Aim,
+    Asking,
+    Posterior,
+    advise,
+    beta_posterior,
+    first_steps,
+)
+
+
+def case(seed, classes=3, options=4):
+    """Draw a random problem."""
+    rng = np.random.default_rng(seed)
+    value = rng.uniform(0, 1, (classes, options))
+    usd = rng.uniform(0.1, 5, (classes, options))
+    may = rng.uniform(size=(classes, options)) < 0.8
+    may[:, 0] = True
+    return value, usd, may
+
+
+def exact(value, usd, may, ceiling):
+    """Solve the same linear program with HiGHS."""
+    classes, options = value.shape
+    bounds = [(0, 1 if allowed else 0) for allowed in may.ravel()]
+    one = np.kron(np.eye(classes), np.ones(options))
+    return linprog(
+        -value.ravel(),
+        A_ub=usd.reshape(1, -1),
+        b_ub=[ceiling],
+        A_eq=one,
+        b_eq=np.ones(classes),
+        bounds=bounds,
+    )
+
+
+@given(seed=st.integers(0, 10**6), part=st.floats(0, 1.2))
+@settings(deadline=None)
+def test_the_fill_is_the_linear_programs_optimum(seed, part):
+    """Hulls filled by slope reach the optimum that HiGHS proves, and its price of a dollar."""
+    value, usd, may = case(seed)
+    low = np.where(may, usd, np.inf).min(1).sum()
+    high = np.where(may, usd, 0).max(1).sum()
+    ceiling = low + part * (high - low) + 1e-9
+    plan = fill(value, usd, may, ceiling)
+    best = exact(value, usd, may, ceiling)
+    assert np.allclose(plan.shares.sum(1), 1)
+    assert (plan.shares * usd).sum() <= ceiling + 1e-9
+    assert (plan.shares * value).sum() == pytest.approx(-best.fun, abs=1e-9)
+    more = exact(value, usd, may, ceiling + 1e-4)
+    assert plan.last_slope == pytest.approx((best.fun - more.fun) / 1e-4, abs=2e-3, rel=0.05) or (
+        part in {0.0}
+    )
+
+
+def test_an_impossible_ceiling_gives_the_cheapest_options():
+    """Below the cheapest plan the fill is the cheapest plan, with the price of the first step."""
+    value, usd = np.array([[0.2, 0.8]]), np.array([[1.0, 2.0]])
+    plan = fill(value, usd, np.ones((1, 2), bool), 0.5)
+    assert plan.shares.tolist() == [[1.0, 0.0]]
+    assert plan.last_slope == pytest.approx(0.6)
+
+
+def test_expected_accuracy_is_the_integral():
+    """The closed form is within a hundredth of the integral over the normal."""
+    rng = np.random.default_rng(1)
+    for mean, sd in ((0.0, 1.0), (2.0, 0.5), (-1.0, 2.0)):
+        drawn = 1 / (1 + np.exp(-rng.normal(mean, sd, 200_000)))
+        found = expected_accuracy(np.array([[mean]]), np.array([[[sd**2]]]))
+        assert found[0, 0] == pytest.approx(drawn.mean(), abs=0.01)
+
+
+def test_the_beta_posterior_has_the_moments_of_the_beta():
+    """Means and variances in logits are those of draws from the Beta distribution."""
+    asked = np.array([[10, 40]])
+    score = np.array([[0.7, 0.45]])
+    found = beta_posterior(asked, score)
+    mean = (7 + 18 + 1) / 52
+    for m, (n, y) in enumerate(((10, 0.7), (40, 0.45))):
+        drawn = beta_distribution(n * y + 2 * mean, n * (1 - y) + 2 * (1 - mean)).rvs(
+            200_000, random_state=3
+        )
+        logits = np.log(drawn / (1 - drawn))
+        assert found.logit[0, m] == pytest.approx(logits.mean(), abs=0.02)
+        assert found.covariance[0, m, m] == pytest.approx(logits.var(), rel=0.05)
+    assert found.covariance[0, 0, 1] == 0
+
+
+def setting(logit, sd, usd, ceiling, asked=10, available=100, weight=None):
+    """Make the inputs of the advice from lists."""
+    logit, usd = np.array(logit, float), np.array(usd, float)
+    spread = np.broadcast_to(np.array(sd, float), logit.shape)
+    covariance = np.stack([np.diag(row**2) for row in spread])
+    classes = len(logit)
+    share = np.full(classes, 1 / classes) if weight is None else np.array(weight)
+    aim = Aim(share, usd * share[:, None], ceiling, np.ones(logit.shape, bool))
+    counts = np.full(logit.shape, asked)
+    return Posterior(logit, covariance), aim, Asking(counts, np.full(classes, available), usd)
+
+
+def test_a_settled_choice_asks_nothing():
+    """Where one option is clearly best nothing is worth asking."""
+    advice = advise(*setting([[3.0, -3.0]], 0.1, [[1, 2]], 10))
+    assert advice.settled
+    assert advice.steps == ()
+    assert advice.weakest == 1.0
+    assert advice.shares.tolist() == [[1.0, 0.0]]
+
+
+def test_only_what_can_still_win_is_asked():
+    """Two close options are asked; one that cannot win is not, nor a class that is settled."""
+    posterior, aim, asking = setting(
+        [[1.0, 1.1, -4.0], [4.0, -4.0, -4.0]], 0.3, [[1, 1, 1]] * 2, 99
+    )
+    advice = advise(posterior, aim, asking)
+    assert not advice.settled
+    assert {step.class_index for step in advice.steps} == {0}
+    assert [m for m, _ in advice.steps[0].up_to] == [0, 1]
+    assert {up_to for _, up_to in advice.steps[0].up_to} == {15}
+    assert advice.steps[0].usd == pytest.approx(10)
+    assert advice.best_share[0, 2] == 0
+
+
+def test_a_dear_option_that_money_cannot_buy_is_not_asked():
+    """At a tight ceiling the price of a dollar keeps an option out that is a little better."""
+    tight = advise(*setting([[1.0, 1.1, 1.3]], 0.2, [[1, 1.01, 500]], 1.005))
+    loose = advise(*setting([[1.0, 1.1, 1.3]], 0.2, [[1, 1.01, 500]], 1000))
+    assert tight.usd_price > 0
+    assert tight.best_share[0, 2] == 0
+    assert loose.usd_price == 0
+    assert loose.best_share[0, 2] > 0.4
+
+
+def test_evpi_is_that_of_two_independent_options():
+    """The gain of knowing two options agrees with a large independent simulation."""
+    posterior, aim, asking = setting([[0.5, 0.7]], [[0.4, 0.6]], [[1, 1]], 99)
+    found = np.mean([advise(posterior, aim, asking, seed=s).evpi[0] for s in range(60)])
+    rng = np.random.default_rng(0)
+    p = 1 / (1 + np.exp(-rng.normal([0.5, 0.7], [0.4, 0.6], (400_000, 2))))
+    assert found == pytest.approx(p.max(1).mean() - p.mean(0).max(), abs=0.002)
+
+
+def test_the_heavier_class_goes_first():
+    """Of two equally unsure classes the one with more value is asked first."""
+    weight = [0.1, 0.9]
+    posterior, aim, asking = setting([[0, 0.1]] * 2, 0.5, [[1, 1]] * 2, 99, weight=weight)
+    assert advise(posterior, aim, asking).steps[0].class_index == 1
+
+
+def test_a_class_without_questions_left_does_not_keep_the_probe_going():
+    """When all questions are asked the advice is settled, and says what is still unknown."""
+    posterior, aim, asking = setting([[0, 0.1]], 0.5, [[1, 1]], 99, asked=10, available=10)
+    advice = advise(posterior, aim, asking)
+    assert advice.steps == ()
+    assert advice.settled
+    assert advice.evpi[0] > 0.01
+
+
+def test_the_first_questions_are_asked_of_everything():
+    """Every option that a class may take is asked the same first questions."""
+    posterior, aim, asking = setting([[0, 0], [0, 0]], 1, [[1, 3]] * 2, 99, asked=0, available=4)
+    del posterior
+    steps = first_steps(aim, asking)
+    assert [step.up_to for step in steps] == [((0, 4), (1, 4))] * 2
+    assert [step.usd for step in steps] == [16, 16]
+
+
+def test_the_same_inputs_give_the_same_advice():
+    """Advice is a function of its inputs and its seed."""
+    inputs = setting([[0, 0.1, 0.3]] * 4, 0.5, [[1, 2, 3]] * 4, 1.2)
+    first, second = advise(*inputs, seed=5), advise(*inputs, seed=5)
+    assert first.steps == second.steps
+    assert np.array_equal(first.evpi, second.evpi)
+
+
+def test_the_rule_needs_fewer_dollars_where_there_are_many_options():
+    """On simulated answers the rule reaches the plan of even asking for half the dollars."""
+    from simulate_schedule import World, compare
+
+    rng = np.random.default_rng(4)
+    classes, options, questions = 4, 16, 120
+    usd = np.tile(0.02 * 1.4 ** np.arange(options), (classes, 1))
+    truth = 1 / (1 + np.exp(-(rng.normal(0, 1.2, options) + 0.15 * np.arange(options) - 1.0)))
+    truth = np.clip(truth + rng.normal(0, 0.05, (classes, options)), 0.02, 0.98)
+    score = [
+        (rng.uniform(size=(questions, options)) < truth[c]).astype(float) for c in range(classes)
+    ]
+    prices = [np.tile(usd[c], (questions, 1)) for c in range(classes)]
+    world = World(score, prices, np.array([s.mean(0) for s in score]), usd, options)
+    rows, _ = compare(world, 0.5, 6, [6, 10, 15, 22, 32, 46, 66, 100], beta_posterior)
+    assert rows
+    assert np.median([ratio for _, _, ratio in rows]) <= 0.6
