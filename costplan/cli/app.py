@@ -49,8 +49,9 @@ def add_commands() -> None:
     from costplan.cli.profiles import app as profiles
     from costplan.cli.schema import schema
     from costplan.cli.show import show
+    from costplan.cli.whatif import whatif
 
-    for command in (init, check, optimize, show, explain, frontier, export, schema):
+    for command in (init, check, optimize, show, explain, frontier, whatif, export, schema):
         app.command()(command)
     app.add_typer(profiles, name="profiles")
     app.add_typer(curves, name="curves")

@@ -31,6 +31,15 @@ def load(
 
     Raises InputError with every fault of the files.
     """
+    workload, sources = load_sources(path)
+    changes = {
+        "usd": usd, "mean_latency_s": mean_latency_s, "splits": splits, "confidence": confidence,
+    }  # fmt: skip
+    return gather(override(workload, {k: v for k, v in changes.items() if v is not None}), sources)
+
+
+def load_sources(path: Path | str) -> tuple[Workload, Sources]:
+    """Load a workload, and what it is joined with; InputError with every fault of the files."""
     from costplan.files.catalogue import load_catalogue
     from costplan.files.workload import load_workload
 
@@ -43,10 +52,7 @@ def load(
         file=str(path),
         digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
-    changes = {
-        "usd": usd, "mean_latency_s": mean_latency_s, "splits": splits, "confidence": confidence,
-    }  # fmt: skip
-    return gather(override(workload, {k: v for k, v in changes.items() if v is not None}), sources)
+    return workload, sources
 
 
 def override(workload: Workload, changes: dict[str, object]) -> Workload:

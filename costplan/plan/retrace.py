@@ -1,0 +1,99 @@
+"""The slider's plans for a saved plan, solved again from the workload it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from pathlib import Path
+
+from costplan.domain.errors import InputError
+from costplan.plan.load import load
+from costplan.plan.model import Plan
+from costplan.plan.slider import trace_stops
+from costplan.plan.solving import Manner
+from costplan.plan.stop import Pick, Stop
+
+NEAR = Decimal("0.005")
+"""Dollars by which a plan solved again may differ."""
+
+
+def add_stops(
+    plan: Plan, *, beside: Path | None = None, workload: Path | None = None
+) -> tuple[Plan, str]:
+    """Give a plan with the plans of other ceilings, or say why it has none.
+
+    The workload is the one given, or the file that the plan names, sought as named and beside the
+    plan's own file. Raises InputError when the one given is at fault.
+    """
+    if plan.stops:
+        return plan, ""
+    if plan.totals is None:
+        return plan, ""
+    if plan.objective.minimize is not None:
+        return plan, (
+            "There is no slider: the plan costs the least that reaches its target, "
+            "and a ceiling would not change it."
+        )
+    path = _find(plan, beside, workload)
+    if path is None:
+        return plan, (
+            "There is no slider: the workload that the plan was made from is not at hand. "
+            "Name it with --workload."
+        )
+    try:
+        stops = _trace(plan, path)
+    except InputError:
+        if workload is not None:
+            raise
+        return plan, f"There is no slider: {path} can no longer be read as a workload."
+    if not _agrees(plan, stops):
+        return plan, (
+            f"There is no slider: {path}, or what it rests on, has changed since the plan was "
+            "made. Make the plan again."
+        )
+    return plan.model_copy(update={"stops": stops}), ""
+
+
+def _find(plan: Plan, beside: Path | None, workload: Path | None) -> Path | None:
+    if workload is not None:
+        return workload
+    if plan.workload.file is None:
+        return None
+    named = Path(plan.workload.file)
+    places = [named] if beside is None else [named, beside.parent / named.name]
+    for path in places:
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == plan.workload.digest:
+            return path
+    return None
+
+
+def _trace(plan: Plan, path: Path) -> tuple[Stop, ...]:
+    limits = {ceiling.name: ceiling.limit for ceiling in plan.ceilings}
+    case = load(
+        path,
+        usd=limits.get("usd"),
+        mean_latency_s=limits.get("mean_latency_s"),
+        splits=plan.splits,
+        confidence=plan.confidence or None,
+    )
+    return trace_stops(case, Manner(naive=not plan.confidence))
+
+
+def _agrees(plan: Plan, stops: tuple[Stop, ...]) -> bool:
+    """Tell whether the stop of the plan's own ceiling is the plan."""
+    if plan.totals is None or not stops:
+        return False
+    own = next((c.limit for c in plan.ceilings if c.name == "usd"), stops[-1].ceiling_usd)
+    picks: dict[tuple[str, str | None], list[Pick]] = {}
+    for stop in stops:
+        fresh: dict[tuple[str, str | None], list[Pick]] = {}
+        for pick in stop.picks:
+            fresh.setdefault((pick.task_class, pick.month), []).append(pick)
+        picks |= fresh
+        if stop.ceiling_usd == own:
+            mine = {(p.task_class, p.month, p.option): p.usd for few in picks.values() for p in few}
+            theirs = {(li.task_class, li.month, li.option): li.usd for li in plan.lines}
+            return mine.keys() == theirs.keys() and all(
+                abs(mine[key] - usd) <= NEAR for key, usd in theirs.items()
+            )
+    return False

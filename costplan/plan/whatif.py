@@ -1,0 +1,210 @@
+"""Scenarios: a workload with some of its numbers changed, planned again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+
+from pydantic import ValidationError
+
+from costplan.domain.errors import Fault, InputError
+from costplan.domain.workload import Workload
+from costplan.plan.build import build_plan
+from costplan.plan.case import Case
+from costplan.plan.gather import Sources, gather
+from costplan.plan.model import Plan
+from costplan.plan.solving import Manner
+
+ASSIGNMENT = re.compile(r"^\s*(?P<path>[^=]+?)\s*=\s*(?P<value>.+?)\s*$")
+MOST_STEPS = 200
+"""Most scenarios of a sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One change: `classes.triage.requests=*1.5`, `ceilings.usd=30000`, `ceilings.usd=+10%`."""
+
+    path: str
+    """Where: keys joined by dots; classes by name, `*` for all of them."""
+    value: str
+    """What: a number or word, or `*1.5`, `+100`, `-20%` on what stands there."""
+
+    @staticmethod
+    def parse(text: str) -> Setting:
+        """Read PATH=VALUE; InputError when it is none."""
+        found = ASSIGNMENT.match(text)
+        if found is None:
+            raise InputError(
+                [Fault(f"{text!r} is no PATH=VALUE", advice="such as ceilings.usd=30000")]
+            )
+        return Setting(found["path"], found["value"])
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One number moved through a range: `ceilings.usd=20000:60000:5`."""
+
+    path: str
+    """Where."""
+    values: tuple[str, ...]
+    """The values, in order."""
+
+    @staticmethod
+    def parse(text: str) -> Sweep:
+        """Read PATH=LOW:HIGH:STEPS or PATH=a,b,c; InputError when it is neither."""
+        setting = Setting.parse(text)
+        values = _spread(setting.value)
+        if not 2 <= len(values) <= MOST_STEPS:
+            raise InputError(
+                [
+                    Fault(
+                        f"{text!r} names {len(values)} values; 2 to {MOST_STEPS} make a sweep",
+                        advice="such as ceilings.usd=20000:60000:5 or splits=true,false",
+                    )
+                ]
+            )
+        return Sweep(setting.path, values)
+
+
+def _spread(text: str) -> tuple[str, ...]:
+    ends = text.split(":")
+    if len(ends) != 3:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        low, high, steps = Decimal(ends[0]), Decimal(ends[1]), int(ends[2])
+    except (InvalidOperation, ValueError):
+        return ()
+    if not 2 <= steps <= MOST_STEPS:
+        return ()
+    return tuple(f"{(low + (high - low) * i / (steps - 1)).normalize():f}" for i in range(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A changed workload's plan."""
+
+    settings: tuple[Setting, ...]
+    """What was changed; none for the workload as it stands."""
+    plan: Plan
+    """The plan."""
+
+
+def run_scenarios(
+    case: Case,
+    sources: Sources,
+    settings: Sequence[Setting],
+    sweeps: Sequence[Sweep] = (),
+    manner: Manner | None = None,
+) -> Iterator[Scenario]:
+    """Plan the workload as it stands, then with the settings at every point of the sweeps.
+
+    Raises InputError when a path names nothing or a value cannot stand there.
+    """
+    yield Scenario((), build_plan(case, manner))
+    for point in _points(sweeps):
+        changes = (*settings, *point)
+        if not changes:
+            return
+        changed = _regather(case, sources, change_workload(case.workload, changes))
+        yield Scenario(changes, build_plan(changed, manner))
+
+
+def _points(sweeps: Sequence[Sweep]) -> Iterator[tuple[Setting, ...]]:
+    if not sweeps:
+        yield ()
+        return
+    first, *rest = sweeps
+    for value in first.values:
+        for point in _points(rest):
+            yield (Setting(first.path, value), *point)
+
+
+def _regather(case: Case, sources: Sources, workload: Workload) -> Case:
+    """Gather again only where more than limits and objective has changed."""
+    same = {"ceilings", "objective", "splits", "contracts", "pools"}
+    before = case.workload.model_dump(exclude=same)
+    if workload.model_dump(exclude=same) == before:
+        return replace(case, workload=workload)
+    return gather(workload, sources)
+
+
+def change_workload(workload: Workload, settings: Sequence[Setting]) -> Workload:
+    """Change numbers of a workload; InputError for a path or value that cannot be."""
+    tree = workload.model_dump(mode="python", exclude_unset=True)
+    for setting in settings:
+        _apply(tree, setting)
+    try:
+        return Workload.model_validate(tree)
+    except ValidationError as error:
+        raise InputError(
+            Fault(
+                f"--set {'.'.join(str(step) for step in detail['loc'])}: {detail['msg']}",
+                advice="`costplan schema workload` lists what can stand there",
+            )
+            for detail in error.errors(include_url=False)
+        ) from error
+
+
+def _apply(tree: dict[str, object], setting: Setting) -> None:
+    *way, last = _split_path(setting.path)
+    for node in _walk(tree, way, setting):
+        if not isinstance(node, dict):
+            raise _lost(setting, last)
+        node[last] = _value(node.get(last), setting)
+
+
+def _split_path(path: str) -> list[str]:
+    """Split at dots; a class name with dots stands in brackets: classes[a.b].requests."""
+    return [
+        bracketed or plain for bracketed, plain in re.findall(r"\[([^\]]+)\]|([^.\[\]]+)", path)
+    ]
+
+
+def _walk(node: object, way: Sequence[str], setting: Setting) -> Iterator[object]:
+    if not way:
+        yield node
+        return
+    step, rest = way[0], way[1:]
+    if isinstance(node, list | tuple):
+        chosen = [item for item in node if step in ("*", _name(item))]
+        if not chosen:
+            raise _lost(setting, step, [_name(item) for item in node])
+        for item in chosen:
+            yield from _walk(item, rest, setting)
+    elif isinstance(node, dict):
+        yield from _walk(node.setdefault(step, {}), rest, setting)
+    else:
+        raise _lost(setting, step)
+
+
+def _name(item: object) -> str:
+    return str(item.get("name", "")) if isinstance(item, Mapping) else ""
+
+
+def _lost(setting: Setting, step: str, known: Sequence[str] = ()) -> InputError:
+    said = f"it has {', '.join(known[:10])}" if known else "see `costplan schema workload`"
+    return InputError([Fault(f"{setting.path}: there is no {step!r}", advice=said)])
+
+
+def _value(before: object, setting: Setting) -> object:
+    text = setting.value
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if text.lower() in ("null", "none", "~"):
+        return None
+    relative = text[0] in "*+-" and before is not None
+    digits = text.removeprefix("*").removesuffix("%").replace("_", "")
+    try:
+        number = Decimal(digits)
+    except InvalidOperation:
+        return text
+    if not relative:
+        return number
+    if not isinstance(before, Decimal | int | float):
+        raise InputError([Fault(f"{setting.path}: {before!r} is no number to change by {text}")])
+    base = Decimal(str(before))
+    if text.endswith("%"):
+        return base * (1 + number / 100)
+    return base * number if text[0] == "*" else base + number
