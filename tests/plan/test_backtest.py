@@ -112,7 +112,7 @@ def test_intervals_cover_over_the_tables_together():
         _shared("sampling_budgets", "gsm8k_votes"),
     ]
     for few in (None, 25):
-        backtests = [run_backtest(t, splits=30, questions_per_class=few) for t in tables]
+        backtests = [run_backtest(t, splits=20, questions_per_class=few) for t in tables]
         covered_80 = np.mean([b.summary.covered_80 for b in backtests])
         covered_95 = np.mean([b.summary.covered_95 for b in backtests])
         assert 0.75 <= covered_80 <= 0.90  # one table's splits are not independent
@@ -123,7 +123,7 @@ def test_intervals_cover_over_the_tables_together():
 def test_one_class_of_votes_loses_next_to_nothing(few):
     """With one class the plan is the mix: only the margin costs, at most half a point."""
     backtest = run_backtest(
-        _shared("sampling_budgets", "gsm8k_votes"), splits=40, questions_per_class=few
+        _shared("sampling_budgets", "gsm8k_votes"), splits=20, questions_per_class=few
     )
     for row in backtest.ceilings:
         if row.planned:
