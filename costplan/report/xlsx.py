@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.money import round_to_unit
 from costplan.files.ledger import Ledger
-from costplan.plan.model import Considered, Plan
+from costplan.plan.insight import Considered
+from costplan.plan.model import Plan
 from costplan.report.finance import FinanceTable, tabulate
 
 if TYPE_CHECKING:
@@ -296,15 +297,8 @@ def _accuracy(item: Considered) -> tuple[Cell, Cell, Cell, Cell]:
 
 
 def _frontier_sheet(plan: Plan) -> Sheet:
-    return Sheet(
-        "Frontier",
-        (
-            Column("Dollars per period", "usd", 18),
-            Column("Accuracy", "share"),
-            Column("Value", "number", 18),
-        ),  # fmt: skip
-        [(round_to_unit(p.usd), p.accuracy, p.value) for p in plan.frontier],
-    )
+    rows = [(round_to_unit(point.usd), point.accuracy, point.value) for point in plan.frontier]
+    return Sheet("Frontier", FRONTIER_COLUMNS, rows)
 
 
 def _chart_frontier(book: Workbook, sheet: Worksheet, plan: Plan, count: int) -> None:
