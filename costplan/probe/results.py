@@ -193,14 +193,14 @@ class SameSpend:
 
 LEAST_ANSWERS = 3
 ALIKE = 1.1
-"""Medians within this factor are alike, unless the answers differ clearly by their ranks."""
+"""Medians within this factor are alike."""
 
 
 def same_spend(tally: Tally, settings: Mapping[str, Sequence[str]]) -> list[SameSpend]:
     """Find neighbouring settings, least thinking first by model, that spend alike.
 
-    Paired by question: at least three that both answered, medians within a tenth, and no more
-    questions on which the higher one spent more than chance gives (sign test, 20 %).
+    Paired by question, at least three that both answered: medians within a tenth, or the higher
+    one spent more on no more questions than chance gives (sign test, 20 %).
     """
     spent: dict[tuple[str, str], dict[tuple[str, str, int], int]] = {}
     for kept in tally.replies.values():
@@ -217,7 +217,7 @@ def same_spend(tally: Tally, settings: Mapping[str, Sequence[str]]) -> list[Same
                 continue
             pairs = [(one[key], two[key]) for key in both]
             low, high = (median(side) for side in zip(*pairs, strict=True))
-            if high < ALIKE * max(low, 1) and not _clearly_more(pairs):
+            if high < ALIKE * max(low, 1) or not _clearly_more(pairs):
                 found.append(SameSpend(model, lower, higher, low, high))
     return found
 

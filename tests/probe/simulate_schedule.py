@@ -1,6 +1,6 @@
 """The schedule against even asking, on tables of real outcomes.
 
-python simulate_schedule.py TABLE.csv [--reps 8]     # dollars for the same plan quality
+python simulate_schedule.py --tables TABLE.csv [--reps 8]     # dollars for the same plan quality
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costplan.evidence.belief import widening
 from costplan.evidence.cells import collect_answers
 from costplan.evidence.logit import fit_logits
 from costplan.files.outcomes import read_outcomes
 from costplan.probe.frontier import expected_accuracy, fill
 from costplan.probe.schedule import Aim, Asking, Posterior, advise, beta_posterior, first_steps
-
 
 SLACK = 0.002
 """Quality below which two plans are not told apart; the same for both ways of asking."""
@@ -33,7 +33,7 @@ class World:
 
 
 def world(path, dataset=None, least=0.97):
-    """Read a table; options that answered nearly everything, questions that all of them answered."""
+    """Read a table: options that answered nearly all, questions that all of them answered."""
     answers = collect_answers(read_outcomes(path))
     questions, options = len(answers.class_of), len(answers.options)
     score = np.full((questions, options), np.nan)
@@ -60,7 +60,8 @@ def pooled(asked, score):
     """Estimate with the project's own logit model."""
     fit = fit_logits(asked.astype(float), score, np.ones_like(score))
     through = np.einsum("cij,jk,clk->cil", fit.loading, fit.shared, fit.loading)
-    return Posterior(fit.logit, fit.own + through)
+    wide = widening(float(np.median(asked))) ** 2
+    return Posterior(fit.logit, wide * (fit.own + through))
 
 
 def means(values, order, asked):
@@ -133,7 +134,7 @@ def even(w, weight, fraction, order, estimator, counts):
 
 
 def at(path, dollars):
-    """Give the quality that a path has reached with these dollars; that of its first point before."""
+    """Give the quality that a path has reached with these dollars; worse than any before it."""
     reached = [quality for spent, quality in path if spent <= dollars]
     return reached[-1] if reached else path[0][1] - 1.0
 
@@ -141,9 +142,10 @@ def at(path, dollars):
 def compare(w, fraction, reps, counts, estimator=pooled, tolerance=0.003):
     """Compare the dollars at which both have the same mean quality.
 
-    Gives one row per quality that even asking needs 15 questions or more for: (questions, quality,
-    ratio of the dollars at which both first reach it), and where the rule stops with the tolerance: (share of runs that settle, dollars as a part of asking all,
-    quality, quality of asking all).
+    Gives one row per quality that even asking needs 15 questions or more for: (questions,
+    quality, ratio of the dollars at which both first reach it), and where the rule stops with the
+    tolerance: (share of runs that settle, dollars as a part of asking all, quality, quality of
+    asking all).
     """
     weight = np.full(len(w.score), 1 / len(w.score))
     paths, stops, evens = [], [], []
@@ -174,8 +176,9 @@ def compare(w, fraction, reps, counts, estimator=pooled, tolerance=0.003):
 def main():
     """Print the comparison."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("tables", nargs="+")
+    parser.add_argument("--tables", nargs="+", required=True)
     parser.add_argument("--reps", type=int, default=8)
+    parser.add_argument("--fractions", type=float, nargs="+", default=[0.15, 0.3, 0.6, 1.0])
     parser.add_argument("--beta", action="store_true")
     parser.add_argument("--tolerance", type=float, default=0.003)
     options = parser.parse_args()
@@ -188,7 +191,7 @@ def main():
             for n in (6, 8, 10, 12, 15, 20, 26, 34, 45, 60, 80, 110, 150, 200, 300)
             if n <= max(sizes)
         ]
-        for fraction in (0.15, 0.3, 0.6, 1.0):
+        for fraction in options.fractions:
             estimator = beta_posterior if options.beta else pooled
             rows, stop = compare(w, fraction, options.reps, counts, estimator, options.tolerance)
             told = "  ".join(f"{n}:{q:.3f} x{r:.2f}" for n, q, r in rows)
