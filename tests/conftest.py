@@ -66,7 +66,7 @@ def fixed_environment() -> dict[str, str]:
     return {**os.environ, **FIXED, "PATH": path}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def costplan(fixed_environment: Mapping[str, str]) -> Costplan:
     """Run the command line in a process of its own, from the repository's root unless told."""
 

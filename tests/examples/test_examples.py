@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -44,47 +47,54 @@ def test_every_folder_is_an_example() -> None:
         assert first == SCHEMA, folder.name
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=name_of)
-def test_plan_reads_as_before(
-    workload: Path, costplan: Callable[..., object], golden: Callable[[Path, str], None]
-) -> None:
-    """An example prints the plan of its golden file."""
-    done = costplan("optimize", workload.relative_to(ROOT))
+@dataclass(frozen=True)
+class Planned:
+    """An example as `costplan optimize -o plan.json` made it."""
+
+    workload: Path
+    printed: str
+    saved: Path
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The saved plan."""
+        found: dict[str, Any] = json.loads(self.saved.read_text("utf-8"))
+        return found
+
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module", params=WORKLOADS, ids=name_of)
+def planned(
+    request: pytest.FixtureRequest, costplan: Run, tmp_path_factory: pytest.TempPathFactory
+) -> Planned:
+    """One example, planned once."""
+    workload: Path = request.param
+    saved = tmp_path_factory.mktemp("example") / "plan.json"
+    done = costplan("optimize", workload.relative_to(ROOT), "-o", saved)
     assert done.stderr == ""
-    golden(workload.with_suffix(".plan.txt"), done.stdout)
+    return Planned(workload, done.stdout, saved)
 
 
-@pytest.mark.parametrize("width", ["80", "140"])
-def test_plan_fits_narrow_and_wide(width: str, costplan: Callable[..., object]) -> None:
-    """No line of a plan is wider than the terminal, and nothing is cut off with dots."""
-    done = costplan("optimize", "examples/support/workload.yaml", COLUMNS=width)
-    lines = done.stdout.splitlines()
-    assert max(len(line) for line in lines) <= int(width)
-    assert not [line for line in lines if line.rstrip().endswith("…")]
+def test_plan_reads_as_before(planned: Planned, golden: Callable[[Path, str], None]) -> None:
+    """An example prints the plan of its golden file."""
+    golden(planned.workload.with_suffix(".plan.txt"), planned.printed)
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=name_of)
-def test_saved_plan_shows_the_same(
-    workload: Path, costplan: Callable[..., object], tmp_path: Path
-) -> None:
+def test_saved_plan_shows_the_same(planned: Planned, costplan: Run) -> None:
     """A saved plan is shown again as it was printed, without solving."""
-    plan = tmp_path / "plan.json"
-    made = costplan("optimize", workload.relative_to(ROOT), "-o", plan)
-    assert costplan("show", plan).stdout == made.stdout
+    assert costplan("show", planned.saved).stdout == planned.printed
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=name_of)
-def test_lines_add_up_to_the_total_and_keep_the_ceilings(
-    workload: Path, costplan: Callable[..., object]
-) -> None:
-    """Dollars and requests of the lines add up exactly, and no ceiling is passed."""
-    plan = json.loads(costplan("optimize", workload.relative_to(ROOT), "--json").stdout)
+def test_lines_add_up_to_the_total_and_keep_the_ceilings(planned: Planned) -> None:
+    """Dollars and shares of the lines add up, and no ceiling is passed."""
+    plan = planned.plan
     assert plan["status"] == "optimal"
     listed = sum(Decimal(line["usd"]) for line in plan["lines"])
     pools = sum(Decimal(pool["usd"]) for pool in plan["pools"])
-    total = Decimal(plan["totals"]["usd"])
-    if not (pools or plan_has_contracts(workload)):
-        assert listed == total
+    if not (pools or plan_has_contracts(planned.workload)):
+        assert listed == Decimal(plan["totals"]["usd"])
     for ceiling in plan["ceilings"]:
         if ceiling["name"].endswith(("usd", "mean_latency_s", "max_share")):
             assert Decimal(str(ceiling["used"])) <= Decimal(str(ceiling["limit"])), ceiling["name"]
@@ -94,12 +104,21 @@ def test_lines_add_up_to_the_total_and_keep_the_ceilings(
     assert all(abs(share - 1) < Decimal("1e-9") for share in shares.values())
 
 
+@pytest.mark.parametrize("width", ["80", "140"])
+def test_plan_fits_narrow_and_wide(width: str, costplan: Run) -> None:
+    """No line of a plan is wider than the terminal, and nothing is cut off with dots."""
+    done = costplan("optimize", "examples/support/workload.yaml", COLUMNS=width)
+    lines = done.stdout.splitlines()
+    assert max(len(line) for line in lines) <= int(width)
+    assert not [line for line in lines if line.rstrip().endswith("…")]
+
+
 def plan_has_contracts(workload: Path) -> bool:
     """Tell whether a bill differs from its list dollars."""
     return "\ncontracts:" in workload.read_text("utf-8")
 
 
-def test_support_says_what_it_is_there_to_say(costplan: Callable[..., object]) -> None:
+def test_support_says_what_it_is_there_to_say(costplan: Run) -> None:
     """The first plan a newcomer sees saves against today, splits a class and binds its ceiling."""
     done = costplan("optimize", "examples/support/workload.yaml", "--json")
     plan = json.loads(done.stdout)
@@ -112,7 +131,7 @@ def test_support_says_what_it_is_there_to_say(costplan: Callable[..., object]) -
     assert float(usd["price_up"]) > 0
 
 
-def test_the_founding_field_uses_only_models_of_its_day(costplan: Callable[..., object]) -> None:
+def test_the_founding_field_uses_only_models_of_its_day(costplan: Run) -> None:
     """A plan of January 2025 knows o1 and GPT-4o, and nothing that came later."""
     done = costplan("optimize", "examples/seed/january-2025.yaml", "--json")
     plan = json.loads(done.stdout)
