@@ -23,6 +23,8 @@ from costplan.report import page_data, page_tables
 ASSETS = files("costplan.report") / "assets"
 SCRIPTS = ("d3.min.js", "plot.umd.min.js", "page.js")
 """The chart library (Observable Plot, which needs D3), and the page's own script."""
+MOST_NAMED = 4
+"""Options that a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +193,11 @@ def _unknowns(plan: Plan) -> Iterator[str]:
     period = write_period(plan.workload.period, plan.workload.months)
     for unknown in plan.unknowns:
         gain = write_value(unknown.gain, plan.value_unit)
+        names = ", ".join(unknown.options[:MOST_NAMED])
+        more = len(unknown.options) - MOST_NAMED
+        names += f" and {more} more" if more > 0 else ""
         yield (
-            f"{unknown.task_class}: knowing which of {', '.join(unknown.options)} is best would be "
+            f"{unknown.task_class}: knowing which of {names} is best would be "
             f"worth up to {gain} {period}; {unknown.questions} own questions for each cost about "
             f"{write_usd(unknown.usd)}"
         )
