@@ -15,7 +15,15 @@ from costplan.evidence.cells import collect_answers
 from costplan.evidence.logit import fit_logits
 from costplan.files.outcomes import read_outcomes
 from costplan.probe.frontier import expected_accuracy, fill
-from costplan.probe.schedule import Aim, Asking, Posterior, advise, beta_posterior, first_steps
+from costplan.probe.schedule import (
+    FIRST_QUESTIONS,
+    Aim,
+    Asking,
+    Posterior,
+    advise,
+    beta_posterior,
+    first_steps,
+)
 
 SLACK = 0.002
 """Quality below which two plans are not told apart; the same for both ways of asking."""
@@ -87,7 +95,7 @@ def ceiling_of(w, weight, fraction):
     return fraction * float((weight * w.k[:, best]).sum())
 
 
-def adaptive(w, weight, fraction, order, estimator, seed, tolerance=0.003):
+def adaptive(w, weight, fraction, order, estimator, seed, tolerance=0.003, first=FIRST_QUESTIONS):
     """Run the rule; gives (dollars, quality) after each round, and whether it settled."""
     classes = len(w.score)
     available = np.array([len(block) for block in w.score])
@@ -97,7 +105,7 @@ def adaptive(w, weight, fraction, order, estimator, seed, tolerance=0.003):
     spent, path, stop = 0.0, [], None
     everything = sum(float(block.sum()) for block in w.usd)
     steps = first_steps(
-        Aim(weight, weight[:, None] * w.k, ceiling, may), Asking(asked, available, w.k)
+        Aim(weight, weight[:, None] * w.k, ceiling, may), Asking(asked, available, w.k), first
     )
     for round_number in range(400):
         for step in steps:
@@ -139,7 +147,7 @@ def at(path, dollars):
     return reached[-1] if reached else path[0][1] - 1.0
 
 
-def compare(w, fraction, reps, counts, estimator=pooled, tolerance=0.003):
+def compare(w, fraction, reps, counts, estimator=pooled, tolerance=0.003, first=FIRST_QUESTIONS):
     """Compare the dollars at which both have the same mean quality.
 
     Gives one row per quality that even asking needs 15 questions or more for: (questions,
@@ -152,7 +160,9 @@ def compare(w, fraction, reps, counts, estimator=pooled, tolerance=0.003):
     for rep in range(reps):
         rng = np.random.default_rng(rep)
         order = [rng.permutation(len(block)) for block in w.score]
-        path, _, stop = adaptive(w, weight, fraction, order, estimator, 1000 * rep, tolerance)
+        path, _, stop = adaptive(
+            w, weight, fraction, order, estimator, 1000 * rep, tolerance, first
+        )
         paths.append(path)
         stops.append(stop)
         evens.append(even(w, weight, fraction, order, estimator, counts))
@@ -179,6 +189,7 @@ def main():
     parser.add_argument("--tables", nargs="+", required=True)
     parser.add_argument("--reps", type=int, default=8)
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.15, 0.3, 0.6, 1.0])
+    parser.add_argument("--first", type=int, default=FIRST_QUESTIONS)
     parser.add_argument("--beta", action="store_true")
     parser.add_argument("--tolerance", type=float, default=0.003)
     options = parser.parse_args()
@@ -186,14 +197,12 @@ def main():
         w = world(table)
         sizes = [len(block) for block in w.score]
         print(table.rsplit("/", 1)[-1], len(w.score), "classes", w.options, "options", sizes)
-        counts = [
-            n
-            for n in (6, 8, 10, 12, 15, 20, 26, 34, 45, 60, 80, 110, 150, 200, 300)
-            if n <= max(sizes)
-        ]
+        counts = [n for n in (6, 10, 15, 20, 26, 34, 45, 60, 80) if n <= max(sizes)]
         for fraction in options.fractions:
             estimator = beta_posterior if options.beta else pooled
-            rows, stop = compare(w, fraction, options.reps, counts, estimator, options.tolerance)
+            rows, stop = compare(
+                w, fraction, options.reps, counts, estimator, options.tolerance, options.first
+            )
             told = "  ".join(f"{n}:{q:.3f} x{r:.2f}" for n, q, r in rows)
             print(f"  {fraction:4}  {told}   stop {[round(float(v), 3) for v in stop]}", flush=True)
 
