@@ -13,6 +13,8 @@ from costplan.files.model_shape import record_at
 from costplan.files.wording import word_error
 
 M = TypeVar("M", bound=BaseModel)
+MOST_FAULTS = 1_000
+"""Faults of one file that are looked at one by one; the rest are counted."""
 
 
 def check(document: Document, model: type[M]) -> M:
@@ -33,10 +35,14 @@ def find_faults(document: Document, model: type[M]) -> tuple[M | None, list[Faul
     if errors and _write_out_text(document, data, errors):
         value, errors = _validate(data, model)
     errors = _drop_consequences(errors)
+    more = len(errors) - MOST_FAULTS
+    errors = errors[:MOST_FAULTS]
     faults = list(document.faults)
     faults += [word_error(document, model, error) for error in errors]
     if errors:
         faults += _find_late_faults(document, model, data, errors)
+    if more > 0:
+        faults.append(Fault(f"{more:,} more faults are not listed", file=document.file))
     return value, list(dict.fromkeys(faults))
 
 
@@ -77,16 +83,17 @@ def _find_late_faults(
     """Run the rules between fields that pydantic skips once any field of a record is faulty."""
     paths = [error["loc"] for error in errors]
     above = dict.fromkeys(path[:end] for path in paths for end in range(len(path) + 1))
-    bad = set(paths) | set(above)
+    bad_below: dict[Path, set[str]] = {}
+    for path in {*paths, *above}:
+        if path:
+            bad_below.setdefault(path[:-1], set()).add(str(path[-1]))
     faults = []
     for path in above:
         record = record_at(model, path)
         part = _part(data, path)
         if record is None or not isinstance(part, dict):
             continue
-        for message in _broken_rules(
-            record, part, {str(p[-1]) for p in bad if p and p[:-1] == path}
-        ):
+        for message in _broken_rules(record, part, bad_below.get(path, set())):
             error = {"type": "value_error", "loc": path, "msg": message}
             faults.append(word_error(document, model, error))
     return faults

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from pydantic import BaseModel
@@ -81,12 +81,12 @@ def _unknown_key(document: Document, model: type[BaseModel], path: Path) -> Faul
     key = str(path[-1])
     record = record_at(model, path[:-1])
     holder = document.find(path[:-1])
-    present = set(holder.entries) if isinstance(holder, Mapping) else set()
+    present = holder.entries if isinstance(holder, Mapping) else {}
     advice = _advise_key(key, record, present) if record else ""
     return document.fault(path, f"unknown key '{shorten(key)}'", advice, at_key=True)
 
 
-def _advise_key(key: str, record: type[BaseModel], present: set[str]) -> str:
+def _advise_key(key: str, record: type[BaseModel], present: Container[str]) -> str:
     known = list(record.model_fields)
     free = [name for name in known if name not in present]
     meant = _OTHER_WORDS.get(key.lower())

@@ -26,6 +26,8 @@ MOST_DEPTH = 64
 """Deepest nesting that is read."""
 MOST_UNFOLDED = 100_000
 """Most values that aliases may add to what is written."""
+MOST_FAULTS = 1_000
+"""Faults after which reading stops."""
 _TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
 _MERGE = "<<"
 
@@ -158,6 +160,11 @@ class _Builder:
         source = self.lines[mark.line] if mark.line < len(self.lines) else ""
         return Fault(message, self.file, "", line, mark.column + 1, source, max(width, 1), advice)
 
+    def _note(self, fault: Fault) -> None:
+        self.faults.append(fault)
+        if len(self.faults) >= MOST_FAULTS:
+            raise _StopError(Fault("too many faults: the rest is not read", self.file))
+
     def _document(self, event: _Event) -> None:
         self.documents += 1
         if self.documents > 1:
@@ -228,7 +235,7 @@ class _Builder:
         if anchored is None:
             message = f"'*{name}' repeats the part marked '&{name}', but there is none above"
             advice = f"if it is meant as text, put it in quotes: '*{name}'"
-            self.faults.append(self.fault(mark, message, advice, width))
+            self._note(self.fault(mark, message, advice, width))
             text = f"*{name}"
             anchored = _Anchored(Scalar(text, text, mark.line + 1, mark.column + 1, width), 1, 0)
         self.count += anchored.count
@@ -245,7 +252,7 @@ class _Builder:
 
     def _refuse_tag(self, event: _Event) -> None:
         tag = (event.tag or "").replace("tag:yaml.org,2002:", "!!")
-        self.faults.append(
+        self._note(
             self.fault(
                 event.start_mark, f"the tag '{tag}' is not allowed", "leave it out", len(tag)
             )
@@ -286,7 +293,7 @@ class _Builder:
             f"the key '{key.text}' stands twice: first in line {first.key.line}, "
             f"column {first.key.column}"
         )
-        self.faults.append(self.fault(mark, message, "keep one of them", key.width))
+        self._note(self.fault(mark, message, "keep one of them", key.width))
 
     def _put_merged(self, top: _Open, value: Node) -> None:
         sources = value.items if isinstance(value, Listing) else (value,)
@@ -296,7 +303,7 @@ class _Builder:
             else:
                 mark = _Spot(source.line - 1, source.column - 1)
                 message = "'<<' takes keys over from another part, but this has no keys"
-                self.faults.append(self.fault(mark, message, "write '<<: *name'"))
+                self._note(self.fault(mark, message, "write '<<: *name'"))
 
 
 _MERGE_KEY = Scalar(_MERGE, _MERGE, 0, 0, 0)

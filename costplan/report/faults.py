@@ -120,7 +120,8 @@ def _show_source(fault: Fault, width: int) -> list[str]:
     at = max((fault.column or 1) - 1, 0)
     # Far more characters than fit would only be measured to be cut off.
     skipped = max(at - room, 0)
-    shapes = [_shape(character) for character in fault.source[skipped : at + fault.width + room]]
+    marks = min(fault.width, room)
+    shapes = [_shape(character) for character in fault.source[skipped : at + marks + room]]
     at -= skipped
     cells = [_cells(shape) for shape in shapes]
     start, end = _window(cells, at, room, cut_before=skipped > 0)
@@ -131,7 +132,7 @@ def _show_source(fault: Fault, width: int) -> list[str]:
     if fault.column is not None:
         offset = len(prefix) + len(before) + sum(cells[start:at])
         offset += max(at - len(cells), 0)  # a caret may stand past the end of the line
-        marked = sum(cells[at : min(at + fault.width, end)])
+        marked = sum(cells[at : min(at + marks, end)])
         lines.append(f"{' ' * offset}{'^' * max(marked, 1)}")
     return lines
 

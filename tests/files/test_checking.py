@@ -228,3 +228,10 @@ def test_very_long_names_are_cut_in_messages():
     """A huge key is not repeated in full."""
     fault = the_fault(f"name: Ada\n{'k' * 500}: 1")
     assert len(fault.message) < 100
+
+
+def test_faults_beyond_a_thousand_are_counted():
+    """A file in which nearly everything is wrong is not worded to its end."""
+    faults = faults_of("name: Ada\n" + "".join(f"k{number}: 1\n" for number in range(5_000)))
+    assert len(faults) == 1_001
+    assert "4,000 more faults are not listed" in {fault.message for fault in faults}

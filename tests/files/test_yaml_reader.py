@@ -195,6 +195,13 @@ def test_duplicates_are_all_reported_together_with_a_syntax_error():
     assert [fault.line for fault in faults] == [2, 3, 5]
 
 
+def test_reading_stops_when_nearly_all_is_wrong():
+    """A file of nothing but repeated keys is not read to its end."""
+    faults = faults_of("a: 1\n" * 100_000)
+    assert len(faults) == yaml_reader.MOST_FAULTS + 1
+    assert faults[0].message == "too many faults: the rest is not read"
+
+
 def test_the_same_key_in_different_places_is_fine():
     """Equal keys of different mappings do not meet."""
     assert values("a: {x: 1}\nb: {x: 1, y: {x: 2}}") == {

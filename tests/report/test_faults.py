@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -126,6 +127,9 @@ def test_very_long_line_is_cut_around_the_mark():
     assert shown[caret.index("^") : caret.rindex("^") + 1] == "HERE"
     assert shown[8] == "…"
     assert shown.endswith("…")
+    shown, caret = render_faults([replace(fault, width=900_000)], width=80).splitlines()[1:3]
+    assert len(shown) <= 80
+    assert shown[caret.index("^") :].startswith("HEREb")
 
 
 def test_long_messages_are_cut():
