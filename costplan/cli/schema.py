@@ -22,12 +22,16 @@ class Kind(StrEnum):
 
 
 MODELS = {
-    Kind.WORKLOAD: ("costplan.domain.workload:Workload", "costplan workload"),
-    Kind.PROFILE: ("costplan.domain.profile:Profile", "costplan model profile"),
-    Kind.PLAN: ("costplan.plan.model:Plan", "costplan plan"),
-    Kind.QUESTIONS: ("costplan.domain.question:Question", "costplan question, one per line"),
+    Kind.WORKLOAD: ("costplan.domain.workload", ("Workload",), "costplan workload"),
+    Kind.PROFILE: ("costplan.domain.profile", ("Profile",), "costplan model profile"),
+    Kind.PLAN: ("costplan.plan.model", ("Plan",), "costplan plan"),
+    Kind.QUESTIONS: (
+        "costplan.probe.graders",
+        ("QuestionRow", "ClassRule"),
+        "costplan questions, one line of the file",
+    ),
 }
-"""Model and title of each schema; models are imported when they are asked for."""
+"""Module, models and title of each schema; models are imported when they are asked for."""
 
 
 def schema(
@@ -41,12 +45,11 @@ def make_schema(kind: Kind) -> str:
     """Write the JSON Schema of one kind of file."""
     from costplan.files.schema import write_schema
 
-    address, title = MODELS[kind]
-    module, name = address.split(":")
-    model: type[BaseModel] = getattr(import_module(module), name)
+    module, names, title = MODELS[kind]
+    models: list[type[BaseModel]] = [getattr(import_module(module), name) for name in names]
     written_by_people = kind in {Kind.WORKLOAD, Kind.PROFILE}
     return write_schema(
-        model,
+        models,
         title,
         mode="serialization" if kind is Kind.PLAN else "validation",
         yaml=written_by_people,

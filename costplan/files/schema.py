@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Union
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 Json = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,30 +21,31 @@ _NARROWER = {"enum", "const", "format", "pattern"}
 
 
 def write_schema(
-    model: type[BaseModel],
+    models: Sequence[type[BaseModel]],
     title: str,
     *,
     mode: Literal["validation", "serialization"] = "validation",
     yaml: bool = False,
 ) -> str:
-    """Write the JSON Schema of a model as JSON text.
+    """Write the JSON Schema of a value of one of the models as JSON text.
 
     With `yaml`, text may also be written as a bare number or boolean, as the YAML reader takes it
     (`setting: 16000`). Rules between fields are not part of it.
     """
-    schema = build_schema(model, title, mode=mode, yaml=yaml)
+    schema = build_schema(models, title, mode=mode, yaml=yaml)
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def build_schema(
-    model: type[BaseModel],
+    models: Sequence[type[BaseModel]],
     title: str,
     *,
     mode: Literal["validation", "serialization"] = "validation",
     yaml: bool = False,
 ) -> Json:
-    """Build the JSON Schema of a model; as `write_schema` otherwise."""
-    schema = model.model_json_schema(mode=mode)
+    """Build the JSON Schema of a value of one of the models; as `write_schema` otherwise."""
+    wanted: Any = Union[tuple(models)]  # noqa: UP007 - their number is not known here
+    schema = TypeAdapter(wanted).json_schema(mode=mode)
     definitions = schema.pop("$defs", {})
     tidy = {name: _tidy(definition, yaml) for name, definition in definitions.items()}
     whole = _tidy(schema, yaml)
@@ -56,7 +58,7 @@ def _tidy(schema: Json, yaml: bool) -> Json:
     for word, value in schema.items():
         if word == "title":
             continue  # the key's name again
-        if word in {"properties", "$defs"}:
+        if word in {"properties", "patternProperties", "$defs"}:
             out[word] = {name: _tidy(part, yaml) for name, part in value.items()}
         elif word in {"items", "additionalProperties"} and isinstance(value, dict):
             out[word] = _tidy(value, yaml)

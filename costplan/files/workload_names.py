@@ -136,6 +136,13 @@ def _priced_models(view: View) -> Iterator[Fault]:
             if advice or not measured:  # outcomes may hold models that no profile knows
                 message = f"there is no model '{name}'"
                 yield view.fault((section, name), message, advice or _MODELS, at_key=True)
+    for change in view.items(("price_changes",)):
+        model = view.text((*change, "model"))
+        if model is not None and model not in view.catalogue.profiles:
+            advice = did_you_mean(model, view.catalogue.profiles, most=3)
+            if advice or not measured:
+                message = f"there is no model '{model}'"
+                yield view.fault((*change, "model"), message, advice or _MODELS)
 
 
 def _providers(view: View) -> Iterator[Fault]:
