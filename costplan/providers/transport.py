@@ -6,14 +6,22 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from costplan.providers.fault import CallError, Charge, FaultKind
+from costplan.providers.keys import Key, Keys
 from costplan.providers.reply import Reply
 from costplan.providers.request import Request
 from costplan.providers.served import check_served
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+T = TypeVar("T")
 CONNECT_S = 15.0
 KEEPALIVE_S = 4.0
 """Servers of our own close an idle connection after 5 seconds; a call must not meet that."""
@@ -42,7 +51,6 @@ KEPT = frozenset(
     }
 )
 """Headers of a reply that are kept; everything else is dropped."""
-HIDDEN = "[key]"
 
 
 class Client:
@@ -50,7 +58,7 @@ class Client:
 
     def __init__(self, *, environ: Mapping[str, str] | None = None) -> None:
         """Take keys from the environment, at send time."""
-        self._keys = _Keys(os.environ if environ is None else environ)
+        self._keys = Keys(os.environ if environ is None else environ)
         self._free: dict[tuple[str, str], list[httpx.AsyncClient]] = {}
         self._all: list[httpx.AsyncClient] | None = None
         self._tls: ssl.SSLContext | None = None
@@ -114,89 +122,54 @@ class Client:
         Raises CallError; its message, its body and its traceback hold no key.
         """
         wire = adapter.encode(request)
-        key = _Key(self._keys, key_env)
+        exchange = Exchange(adapter, request, self._key(key_env))
+        return await self._run(
+            lambda http: exchange.run(http, wire), wire, request.timeout_s, key_env
+        )
+
+    async def fetch(
+        self, adapter: Adapter, wire: Wire, key_env: str | None = None, *, timeout_s: float = 30.0
+    ) -> Json:
+        """Make a free request, and give its JSON. Raises CallError as send does."""
+        key = self._key(key_env)
+        return await self._run(
+            lambda http: fetch(http, adapter, wire, key, timeout_s), wire, timeout_s, key_env
+        )
+
+    def _key(self, key_env: str | None) -> Key:
+        key = Key(self._keys, key_env)
         if key.fault:
             raise CallError(FaultKind.AUTH, key.fault)
-        exchange = Exchange(adapter, request, key)
+        return key
+
+    async def _run(
+        self,
+        work: Callable[[httpx.AsyncClient], Awaitable[T]],
+        wire: Wire,
+        timeout_s: float,
+        key_env: str | None,
+    ) -> T:
+        """Do work on a connection; whatever goes wrong becomes a CallError."""
         try:
             with self._connection(wire.url) as http:
-                async with asyncio.timeout(request.timeout_s):
-                    return await exchange.run(http, wire)
+                async with asyncio.timeout(timeout_s):
+                    return await work(http)
         except CallError:
             raise
         except TimeoutError:
             error, charge = FaultKind.TIMEOUT, Charge.POSSIBLE
-            message = f"no end of the reply within {request.timeout_s:g} s"
+            message = f"no end of the reply within {timeout_s:g} s"
         except Exception as other:
             error, charge, message = _sort(other)
-            message = key.hide(message)
+            message = self._key(key_env).hide(message)
         # raised here, where no library's frame with the request's headers hangs on the traceback
         raise CallError(error, message, charge=charge)
-
-
-class _Keys:
-    """Reads keys from the environment, and shows none of it in a traceback."""
-
-    __slots__ = ("_environ",)
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        """Remember where the keys are."""
-        self._environ = environ
-
-    def __repr__(self) -> str:
-        """Show nothing."""
-        return "_Keys()"
-
-    def get(self, name: str) -> str:
-        """Give the key, empty where it is not set."""
-        return self._environ.get(name, "").strip()
-
-
-class _Key:
-    """Hands a key to the request and takes it out of everything that comes back."""
-
-    __slots__ = ("_keys", "_name", "fault")
-
-    def __init__(self, keys: _Keys, name: str | None) -> None:
-        """Remember where the key is, never the key; fault says why it cannot be used."""
-        self._keys = keys
-        self._name = name
-        self.fault = ""
-        if name is None:
-            return
-        value = keys.get(name)
-        if not value:
-            self.fault = f"the environment variable {name} is not set"
-        elif not (value.isascii() and value.isprintable()):
-            self.fault = f"the key in {name} has a character that no header may hold"
-
-    def auth(self, wire: Wire) -> httpx.Auth | None:
-        """Give what puts the key into the request while it is sent."""
-        if self._name is None or not wire.key_header:
-            return None
-        import httpx
-
-        keys, name = self._keys, self._name
-
-        class _Auth(httpx.Auth):
-            def auth_flow(
-                self, request: httpx.Request
-            ) -> Generator[httpx.Request, httpx.Response, None]:
-                request.headers[wire.key_header] = wire.key_prefix + keys.get(name)
-                yield request
-
-        return _Auth()
-
-    def hide(self, text: str) -> str:
-        """Replace the key where a server echoes it."""
-        value = self._keys.get(self._name) if self._name else ""
-        return text.replace(value, HIDDEN) if value and value in text else text
 
 
 class Exchange:
     """One request and its reply."""
 
-    def __init__(self, adapter: Adapter, request: Request, key: _Key) -> None:
+    def __init__(self, adapter: Adapter, request: Request, key: Key) -> None:
         """Start the clock when it runs."""
         self._adapter = adapter
         self._request = request
@@ -226,7 +199,7 @@ class Exchange:
         ) as response:
             headers = _kept(response.headers, self._key)
             if response.status_code != 200:
-                raise await self._failure(response, headers)
+                raise await failure(response, headers, self._adapter, self._key)
             body, total_s = await self._body(response)
         answer = self._adapter.decode(request, body, headers)
         check_served(request, answer)
@@ -239,18 +212,6 @@ class Exchange:
             headers=headers,
             raw=body,
         )
-
-    async def _failure(self, response: httpx.Response, headers: Mapping[str, str]) -> CallError:
-        """Read an error; one that is cut or no JSON still counts by its status."""
-        try:
-            text = self._key.hide((await response.aread()).decode("utf-8", "replace"))
-        except Exception:
-            text = ""
-        try:
-            body = parse(text)
-        except CallError:
-            body = {"message": " ".join(text.split())[:200]}
-        return self._adapter.classify(response.status_code, body, headers)
 
     async def _body(self, response: httpx.Response) -> tuple[Json, float]:
         """Read the reply, as a stream where it is one; gives it with the seconds it took."""
@@ -290,6 +251,38 @@ def _json(wire: Wire) -> bytes:
         ) from None
 
 
+async def failure(
+    response: httpx.Response, headers: Mapping[str, str], adapter: Adapter, key: Key
+) -> CallError:
+    """Read an error; one that is cut or no JSON still counts by its status."""
+    try:
+        text = key.hide((await response.aread()).decode("utf-8", "replace"))
+    except Exception:
+        text = ""
+    try:
+        body = parse(text)
+    except CallError:
+        body = {"message": " ".join(text.split())[:200]}
+    return adapter.classify(response.status_code, body, headers)
+
+
+async def fetch(
+    http: httpx.AsyncClient, adapter: Adapter, wire: Wire, key: Key, timeout_s: float
+) -> Json:
+    """Make one plain request and give its JSON."""
+    response = await http.request(
+        wire.method,
+        wire.url,
+        headers=dict(wire.headers),
+        content=_json(wire) if wire.body else None,
+        auth=key.auth(wire),
+        timeout=timeout_s,
+    )
+    if response.status_code != 200:
+        raise await failure(response, _kept(response.headers, key), adapter, key)
+    return parse(key.hide(response.content.decode("utf-8", "replace")))
+
+
 async def _drain(events: AsyncIterator[tuple[str, str]]) -> None:
     """Read the rest of a body, so that the connection can be used again; nothing can fail."""
     try:
@@ -327,7 +320,7 @@ async def _ndjson(
         yield "", hide(rest.decode("utf-8", "replace"))
 
 
-def _kept(headers: httpx.Headers, key: _Key) -> dict[str, str]:
+def _kept(headers: httpx.Headers, key: Key) -> dict[str, str]:
     """Keep the headers that are of use."""
     return {
         name: key.hide(value)

@@ -58,11 +58,7 @@ def stream(stop="end_turn", text="115", usage=USAGE):
         frame("messageStart", {"role": "assistant"}),
         frame("contentBlockDelta", reasoning),
         frame("contentBlockStop", {"contentBlockIndex": 0}),
-        *(
-            [frame("contentBlockDelta", {"delta": {"text": text}, "contentBlockIndex": 1})]
-            if text
-            else []
-        ),
+        *([frame("contentBlockDelta", visible)] if text else []),
         frame("messageStop", {"stopReason": stop}),
         frame("metadata", {"usage": usage, "metrics": {"latencyMs": 1234}}),
     ]
