@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from costplan.domain.errors import Fault, InputError
+from costplan.domain.profile import Profile
 from costplan.ingest.usage.contract import usage_json
 from costplan.ingest.usage.pricing import compare_prices
 from costplan.ingest.usage.result import UsageResult
 from costplan.ingest.usage.run import Progress, UsageOptions, preview, read_usage
+from costplan.ingest.usage.tally import Tally
 from costplan.ingest.wording import candidate_lines, usage_lines
 from costplan.ingest.workload_yaml import PERIOD_DAYS, Draft, write_workload
 
@@ -52,6 +55,7 @@ def run_usage(request: UsageRequest, out: Say, err: Say) -> None:
         requests=_parse_counts(request.requests),
     )
     paths, live = _fetch(request, err)
+    counted = [(word, _count(word)) for word in request.files if _is_warehouse(word)]
     try:
         if request.preview:
             found = preview(paths, options)
@@ -61,30 +65,37 @@ def run_usage(request: UsageRequest, out: Say, err: Say) -> None:
                 for line in candidate_lines(found):
                     out(line)
             return
-        result = _read(paths, options, err)
+        result = _read(paths, counted, options, err)
     finally:
         for path in live:
             path.unlink(missing_ok=True)
     _write(request, result, out, err)
 
 
-def _read(paths: list[Path], options: UsageOptions, err: Say) -> UsageResult:
+@cache
+def _profiles() -> Mapping[str, Profile]:
     from costplan.files.profiles import load_profiles
     from costplan.files.shipped import shipped_profiles
 
-    result = read_usage(paths, options, lambda progress: err(_progress_line(progress)))
-    return compare_prices(result, load_profiles(shipped_profiles() / "models"))
+    return load_profiles(shipped_profiles() / "models")
+
+
+def _read(
+    paths: list[Path], counted: list[tuple[str, Tally]], options: UsageOptions, err: Say
+) -> UsageResult:
+    result = read_usage(paths, options, lambda p: err(_progress_line(p)), counted)
+    return compare_prices(result, _profiles()) if _has_spend(result) else result
+
+
+def _has_spend(result: UsageResult) -> bool:
+    return any(m.usd is not None and m.output_tokens for m in result.models.values())
 
 
 def _write(request: UsageRequest, result: UsageResult, out: Say, err: Say) -> None:
-    from costplan.files.profiles import load_profiles
-    from costplan.files.shipped import shipped_profiles
-
     if request.as_json:
         out(json.dumps(usage_json(result), indent=1))
     if request.output is not None:
-        profiles = load_profiles(shipped_profiles() / "models")
-        draft = Draft(period=request.period, evidence=request.evidence, profiles=profiles)
+        draft = Draft(period=request.period, evidence=request.evidence, profiles=_profiles())
         write_new(request.output, write_workload(result, draft), force=request.force)
     if not request.as_json:
         for line in usage_lines(result):
@@ -147,9 +158,19 @@ def _fetch(request: UsageRequest, err: Say) -> tuple[list[Path], list[Path]]:
             path = fetch_spend(word, request.start, request.end, request.key_env, err)
             live.append(path)
             paths.append(path)
-        else:
+        elif not _is_warehouse(word):
             paths.append(Path(word))
     return paths, live
+
+
+def _is_warehouse(word: str) -> bool:
+    return "://" in word and not word.startswith(("http://", "https://"))
+
+
+def _count(address: str) -> Tally:
+    from costplan.ingest.warehouse.ibis_counts import count_warehouse
+
+    return count_warehouse(address)
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:

@@ -62,8 +62,8 @@ def number(expression: str) -> str:
 
 
 def decimal(expression: str) -> str:
-    """Read dollars exactly to 1e-12; anything else is null."""
-    return f"TRY_CAST(TRY_CAST({expression} AS DOUBLE) AS DECIMAL(38, 12))"
+    """Read the dollars of one request to 1e-12; anything else, and above 999,999, is null."""
+    return f"TRY_CAST(TRY_CAST({expression} AS DOUBLE) AS DECIMAL(18, 12))"
 
 
 def moment(expression: str) -> str:

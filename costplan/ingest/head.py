@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import re
 import zlib
@@ -76,7 +77,7 @@ def open_text_bytes(path: Path) -> IO[bytes]:
             raise InputError(
                 [Fault("zstd needs the ingest extra", str(path), advice="costplan[ingest]")]
             ) from error
-        return cast("IO[bytes]", zstandard.open(path, "rb"))
+        return io.BufferedReader(cast("io.RawIOBase", zstandard.open(path, "rb")))
     return path.open("rb")
 
 
@@ -124,6 +125,32 @@ def _first_bytes(path: Path) -> bytes:
         raise truncated(path) from error
     except (OSError, zlib.error) as error:
         raise InputError([Fault("cannot be read: broken or cut off", str(path))]) from error
+
+
+def check_whole(path: Path) -> None:
+    """Make sure that a zstd file ends where its last frame does; readers stop silently before.
+
+    Raises InputError when it is cut off or broken.
+    """
+    if compression_of(path) != "zstd":
+        return
+    import zstandard
+
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    inside = False
+    try:
+        with path.open("rb") as file:
+            while data := file.read(1 << 20):
+                while data:
+                    frame.decompress(data)
+                    inside = not frame.eof
+                    data = frame.unused_data if frame.eof else b""
+                    if frame.eof:
+                        frame = zstandard.ZstdDecompressor().decompressobj()
+    except zstandard.ZstdError as error:
+        raise truncated(path) from error
+    if inside:
+        raise truncated(path)
 
 
 def truncated(path: Path) -> InputError:

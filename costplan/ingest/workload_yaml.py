@@ -1,4 +1,4 @@
-"""Task classes written as a workload a person can finish: what is not known is marked, not made up."""
+"""Task classes written as a workload a person can finish; what is not known is marked."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def _volume_lines(usage: ClassUsage, draft: Draft, factor: float | None) -> list
         return [
             "    # TODO requests: the source does not count requests; sizes per request follow"
             " from it",
-            f"    # sums over the time covered: {tokens or 'none'}; spend per {draft.period} {spend}",
+            f"    # sums over the time covered: {tokens or 'none'};"
+            f" spend per {draft.period} {spend}",
         ]
     requests = usage.requests * (factor or 1.0)
     lines = [f"    requests: {max(round(requests), 1)}"]
@@ -133,7 +134,7 @@ def _output_lines(usage: ClassUsage) -> list[str]:
         return ["    # TODO output_tokens: the source cannot say"]
     if usage.visible_output_mean is None:
         return [
-            "    # TODO output_tokens (without reasoning): the source does not split reasoning off;",
+            "    # TODO output_tokens without reasoning: the source does not split reasoning off;",
             f"    # output with reasoning is {_number(mean)} per request",
         ]
     reasoning = usage.sizes["reasoning"].mean

@@ -132,22 +132,33 @@ def setting_in_name(model: str) -> tuple[str, str | None]:
 
 def setting_of(config: Mapping[str, object]) -> str | None:
     """Read the configured setting out of a request's or provider's options."""
+    for read in (_effort, _nested, _budget):
+        if (found := read(config)) is not None:
+            return found
+    return None
+
+
+def _effort(config: Mapping[str, object]) -> str | None:
     for key in ("reasoning_effort", "effort", "reasoningEffort"):
         if isinstance(value := config.get(key), str) and value:
             return value
-    reasoning = config.get("reasoning")
-    if isinstance(reasoning, Mapping):
-        for key in ("effort", "max_tokens"):
-            if reasoning.get(key) is not None:
-                return str(reasoning[key])
-    for key in ("thinking", "thinkingConfig", "thinking_config"):
-        thinking = config.get(key)
-        if isinstance(thinking, Mapping):
-            if thinking.get("type") == "disabled":
-                return "off"
-            for budget in ("budget_tokens", "thinkingBudget", "thinking_budget"):
-                if thinking.get(budget) is not None:
-                    return str(thinking[budget])
+    return None
+
+
+def _nested(config: Mapping[str, object]) -> str | None:
+    for key in ("reasoning", "thinking", "thinkingConfig", "thinking_config"):
+        inner = config.get(key)
+        if not isinstance(inner, Mapping):
+            continue
+        if inner.get("type") == "disabled":
+            return "off"
+        for name in ("effort", "budget_tokens", "max_tokens", "thinkingBudget", "thinking_budget"):
+            if inner.get(name) is not None:
+                return str(inner[name])
+    return None
+
+
+def _budget(config: Mapping[str, object]) -> str | None:
     for key in ("reasoning_tokens", "thinking_tokens", "thinking_budget", "budget_tokens"):
         if isinstance(value := config.get(key), int) and not isinstance(value, bool):
             return "off" if value == 0 else str(value)

@@ -38,7 +38,7 @@ def _pairs(value: object) -> dict[str, object]:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, str):
-        return dict(part.split("=", 1) for part in value.split(",") if "=" in part)
+        return {k: v for k, _, v in (part.partition("=") for part in value.split(",")) if v}
     return {}
 
 

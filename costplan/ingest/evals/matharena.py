@@ -19,7 +19,20 @@ from costplan.ingest.evals.answers import (
 )
 from costplan.ingest.head import Container, Head, read_head
 
-_COLUMNS = ["problem_idx", "problem", "model_name", "model_config", "idx_answer", "input_tokens", "output_tokens", "cost", "correct", "problem_type", "competition", "source"]
+_COLUMNS = [
+    "problem_idx",
+    "problem",
+    "model_name",
+    "model_config",
+    "idx_answer",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "correct",
+    "problem_type",
+    "competition",
+    "source",
+]
 _TEXTS = {"problem"}
 
 

@@ -59,6 +59,8 @@ class LogFormat:
     """SQL condition that every sound record meets."""
     rows: Mapping[str, str]
     """SQL per column of a row; those left out are null."""
+    used: str = "kind = 'used'"
+    """SQL condition of a successful request, where it can be told faster than by its kind."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """SQL per key that can stand for the task class, best first."""
     objects: Mapping[str, str] = field(default_factory=dict)
@@ -129,6 +131,8 @@ class ReportFormat:
     """What no file of this format carries."""
     spend_only: bool = False
     """Whether it states dollars and no usage."""
+    one_request_rows: bool = False
+    """Whether its sums were made of single requests, so that its days have ragged edges."""
 
 
 UsageFormat = LogFormat | ReportFormat

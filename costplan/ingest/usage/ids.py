@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
 
 HASH = "hash(request_id)"
 _COUNTED = "request_id IS NOT NULL AND kind NOT IN ('bad', 'skipped')"
@@ -39,7 +43,7 @@ class SeenPart:
         return self.first <= last and first <= self.last
 
 
-def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Any:
+def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Hashes:
     """Hash and sort the ids of a relation of checked rows."""
     sql = f"SELECT {HASH} AS h FROM {relation} WHERE {_COUNTED}"
     hashes: Any = connection.execute(sql).fetchnumpy()["h"]
@@ -47,14 +51,14 @@ def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Any:
     return hashes
 
 
-def repeated(hashes: Any) -> Any:
+def repeated(hashes: Hashes) -> Hashes:
     """List the hashes that occur more than once."""
     import numpy as np
 
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]]) if len(hashes) else hashes
 
 
-def seen_before(hashes: Any, parts: list[SeenPart]) -> Any:
+def seen_before(hashes: Hashes, parts: list[SeenPart]) -> Hashes:
     """List the hashes that an earlier part holds."""
     import numpy as np
 
@@ -69,7 +73,7 @@ def seen_before(hashes: Any, parts: list[SeenPart]) -> Any:
 
 
 def without_duplicates(
-    connection: DuckDBPyConnection, relation: str, inside: Any, before: Any
+    connection: DuckDBPyConnection, relation: str, inside: Hashes, before: Hashes
 ) -> str:
     """Write the relation in which every request occurs once; later copies of one are left out.
 

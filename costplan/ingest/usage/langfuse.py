@@ -104,7 +104,8 @@ LANGFUSE = LogFormat(
         "reasoning": f"CAST({_REASONING} AS BIGINT)",
         "usd": decimal("total_cost"),
         "latency_s": "TRY_CAST(latency AS DOUBLE)",
-        "odd": "CASE WHEN NOT nested AND NOT disjoint THEN 'usage parts do not add up to total' END",
+        "odd": "CASE WHEN NOT nested AND NOT disjoint"
+        " THEN 'usage parts do not add up to total' END",
     },
     keys={
         "name": text("name"),

@@ -41,9 +41,9 @@ def fetch_spend(
         ) as out,
     ):
         try:
-            count = 0
-            for count, row in enumerate(_rows(client, address, first, last, say), start=1):
+            for row in _rows(client, address, first, last, say):
                 out.write(json.dumps(_slim(row)) + "\n")
+            count = out.tell()
         except BaseException:
             Path(out.name).unlink(missing_ok=True)
             raise

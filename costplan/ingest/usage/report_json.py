@@ -45,7 +45,7 @@ def _skip_blank(text: str, position: int) -> int:
 
 
 def load_items(path: Path, key: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects of every page: those under the key, of arrays, or the objects themselves."""
+    """Yield the objects of every page: those under the key, of arrays, or themselves."""
     for document in load_documents(path):
         pages = document if isinstance(document, list) else [document]
         for page in pages:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import connect, quote
-from costplan.ingest.head import Container, Head, read_head
+from costplan.ingest.head import Container, Head, check_whole, read_head
 from costplan.ingest.histogram import bucket_of
 from costplan.ingest.usage.classes import Candidate, choose, class_keys, judge, resolve
 from costplan.ingest.usage.format import LogFormat, ReportFormat, UsageFormat
@@ -26,6 +26,7 @@ from costplan.ingest.usage.staging import (
 from costplan.ingest.usage.state import State, file_identity
 from costplan.ingest.usage.summing import sum_up
 from costplan.ingest.usage.tally import Tally, total
+from costplan.ingest.warehouse.counts import NAME, is_counts, read_counts
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -89,21 +90,26 @@ def read_usage(
     paths: Sequence[Path],
     options: UsageOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    counted: Sequence[tuple[str, Tally]] = (),
 ) -> UsageResult:
     """Count usage logs and reports of any mixture of formats.
+
+    `counted` adds what a warehouse has counted, with its address.
 
     Raises InputError when a file cannot be read or recognised, when more records than tolerated
     are malformed, or when nothing can be used.
     """
     options = options or UsageOptions()
-    files = _expand(paths)
+    files = _expand(paths) if paths or not counted else []
     state = State(options.state)
     try:
         with connect() as connection:
             run = _Run(options, state, progress, connection)
+            for address, tally in counted:
+                _take_counts(run, address, tally)
             for path in files:
                 _read_file(run, path)
-            return _finish(run, files)
+            return _finish(run, [*(address for address, _ in counted), *files])
     finally:
         state.close()
 
@@ -122,11 +128,15 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
 
 def _read_file(run: _Run, path: Path) -> None:
     head = read_head(path)
+    if is_counts(head) and not run.options.format:
+        _take_counts(run, str(path), read_counts(path))
+        return
     log = find_format(head, run.options.columns, run.options.format)
     run.formats[log.name] = log
     if isinstance(log, ReportFormat):
         _read_report(run, head, log)
         return
+    check_whole(path)
     class_sql = _class_sql(run, head, log)
     settings = {
         "file": file_identity(path),
@@ -294,7 +304,20 @@ def _report_key(told: str, log: ReportFormat, keys: Mapping[str, str], head: Hea
     return resolve(told, {**dict.fromkeys(log.keys, ""), **keys}, str(head.path))
 
 
-def _finish(run: _Run, files: Sequence[Path]) -> UsageResult:
+def _take_counts(run: _Run, source: str, tally: Tally) -> None:
+    run.formats[WAREHOUSE.name] = WAREHOUSE
+    run.keys[WAREHOUSE.name] = "class"
+    run.tallies.append(tally)
+    run.records += sum(tally.kinds.values())
+    run.report(Progress(source, run.records, time.monotonic() - run.began, False))
+
+
+WAREHOUSE = ReportFormat(
+    NAME, is_counts, lambda _: iter(()), ("class",), ("failed",), one_request_rows=True
+)
+
+
+def _finish(run: _Run, files: Sequence[Path | str]) -> UsageResult:
     if {"otel-traces", "otel-metrics"} <= run.formats.keys():
         advice = "give the traces, which also have the sizes of single requests"
         raise InputError([Fault("traces and metrics count the same requests", advice=advice)])

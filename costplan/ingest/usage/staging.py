@@ -13,7 +13,7 @@ from costplan.ingest.engine import quote
 from costplan.ingest.head import Container, Head, open_text_bytes, truncated
 from costplan.ingest.usage.format import ROW_TYPES, LogFormat, ReportRow
 from costplan.ingest.usage.ids import repeated, seen_before, sorted_ids, without_duplicates
-from costplan.ingest.usage.rows import checked_select, row_select
+from costplan.ingest.usage.rows import SUSPECT, checked_select, row_select, trusted_select
 from costplan.ingest.usage.source import record_source
 from costplan.ingest.usage.state import State
 from costplan.ingest.usage.tally import Tally, tally_relation
@@ -63,11 +63,16 @@ def count_log(
     """
     import duckdb
 
-    select = checked_select(row_select(log, record_source(head, log, part=part), class_sql))
+    rows = row_select(log, record_source(head, log, part=part), class_sql)
+    one_each = log.rows.get("n") == "1"
     try:
-        rejects = _stage(connection, head, log, select)
-        relation, ids, copies = _unique(connection, log, state)
-        tally = tally_relation(connection, relation, one_each=log.rows.get("n") == "1")
+        if _viewable(head, log):
+            tally, ids, copies = _count_view(connection, log, state, rows, one_each)
+            rejects: list[tuple[int, str]] = []
+        else:
+            rejects = _stage(connection, head, checked_select(rows))
+            relation, ids, copies = _unique(connection, log, state, "part_table")
+            tally = tally_relation(connection, relation, one_each=one_each)
     except duckdb.Error as error:
         raise _unreadable(head, error) from error
     if copies:
@@ -80,13 +85,28 @@ def count_log(
     return Counted(tally, tuple(bad[:SHOWN_BAD]), ids)
 
 
-def _stage(
-    connection: DuckDBPyConnection, head: Head, log: LogFormat, select: str
-) -> list[tuple[int, str]]:
-    """Make the part readable under one name; return the lines that a CSV reader refused."""
-    if head.container is Container.PARQUET and not log.explode and not log.objects:
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {select}")
-        return []
+def _viewable(head: Head, log: LogFormat) -> bool:
+    """Tell whether reading the file again is cheaper than keeping a copy of its rows."""
+    return head.container is Container.PARQUET and not log.explode and not log.objects
+
+
+def _count_view(
+    connection: DuckDBPyConnection, log: LogFormat, state: State, rows: str, one_each: bool
+) -> tuple[Tally, Any, int]:
+    """Count rows where they lie: on trust, and again with every check where that was wrong."""
+    used = "is_used"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {trusted_select(rows)}")
+    sql = f"SELECT count(*) FROM part_view WHERE {SUSPECT}"
+    if (connection.execute(sql).fetchone() or (1,))[0]:
+        used = "kind = 'used'"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {checked_select(rows)}")
+    relation, ids, copies = _unique(connection, log, state, "part_view")
+    tally = tally_relation(connection, relation, one_each=one_each, used=used)
+    return tally, ids, copies
+
+
+def _stage(connection: DuckDBPyConnection, head: Head, select: str) -> list[tuple[int, str]]:
+    """Read the part into a table; return the lines that a CSV reader refused."""
     for table in ("reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE part_table AS {select}")
@@ -99,11 +119,9 @@ def _stage(
     return [(int(line), str(reason)) for line, reason in found]
 
 
-def _unique(connection: DuckDBPyConnection, log: LogFormat, state: State) -> tuple[str, Any, int]:
-    staged = connection.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'part_table'"
-    ).fetchone()
-    relation = "part_table" if staged and staged[0] else "part_view"
+def _unique(
+    connection: DuckDBPyConnection, log: LogFormat, state: State, relation: str
+) -> tuple[str, Any, int]:
     if "request_id" not in log.rows:
         return relation, None, 0
     ids = sorted_ids(connection, relation)
@@ -184,14 +202,13 @@ def _csv_line(ordinal: int, rejects: list[tuple[int, str]]) -> int:
 def count_report(connection: DuckDBPyConnection, rows: Iterable[dict[str, Any]]) -> Tally:
     """Count the lines of all reports together: of a bucket exported twice the fullest counts."""
     listed = list(rows)
+    checked = checked_select("SELECT * FROM report_rows", credits=True)
     structure = json.dumps([{k: v for k, v in ROW_TYPES.items()}])
     select = f"SELECT unnest(from_json(?, {quote(structure)}), recursive := true)"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE report_rows AS {select}", [json.dumps(listed)]
     )
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE part_table AS {checked_select('SELECT * FROM report_rows', credits=True)}"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_table AS {checked}")
     ids = sorted_ids(connection, "part_table")
     unique = without_duplicates(connection, "part_table", repeated(ids), ids[:0])
     tally = tally_relation(connection, f"(SELECT * FROM {unique})", one_each=False)

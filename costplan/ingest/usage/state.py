@@ -7,11 +7,14 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.usage.ids import SeenPart
 from costplan.ingest.usage.tally import Tally, from_json, to_json
+
+if TYPE_CHECKING:
+    from costplan.ingest.usage.ids import Hashes
 
 VERSION = 1
 _EDGE_BYTES = 1 << 16
@@ -79,7 +82,11 @@ class State:
         return saved
 
     def keep(
-        self, part: Mapping[str, str], tally: Tally | None, ids: Any, extra: Mapping[str, Any]
+        self,
+        part: Mapping[str, str],
+        tally: Tally | None,
+        ids: Hashes | None,
+        extra: Mapping[str, Any],
     ) -> None:
         """Keep what was counted for a part; the record appears whole or not at all."""
         if ids is not None and tally is not None:

@@ -52,7 +52,7 @@ def sum_up(
     told = sum(told_requests.values()) if told_requests.keys() >= set(names) else None
     totals = class_usage("total", tally, failed_known, own=False, told_requests=told)
     rows = {key: tally.kinds.get(kind, 0) for key, kind in _ROWS.items()}
-    buckets = all(isinstance(log, ReportFormat) for log in formats)
+    buckets = all(isinstance(log, ReportFormat) and not log.one_request_rows for log in formats)
     cells: dict[tuple[str, str], dict[int, tuple[int, int]]] = {}
     for (group, measure, bucket), cell in tally.cells.items():
         cells.setdefault((group, measure), {})[bucket] = cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.engine import decimal, moment, name, number, text
+from costplan.ingest.engine import connect, decimal, moment, name, number, quote, text
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.format import LogFormat
 
@@ -112,21 +112,45 @@ def table_format(head: Head, told: Mapping[str, str]) -> LogFormat:
     first: dict[str, str] = {
         k: text(columns[k]) for k in ("class", "team", "model") if k in columns
     }
+    failed = _failed_values(head, columns)
+    # A Parquet column of text is grouped as it is: the engine then works on its dictionary.
+    plain = {
+        key: columns[key]
+        for key in ("team", "model", "setting")
+        if typed.get(columns.get(key, "").strip('"')) == "VARCHAR"
+    }
+    first |= {key: columns[key] for key in first if typed.get(columns[key].strip('"')) == "VARCHAR"}
     return LogFormat(
         name="table",
         recognise=lambda seen: is_table(seen, told),
         shape={c: "VARCHAR" for c in {*named, *labels}},
-        required=_required(columns),
-        rows=_rows(columns),
+        required=_required(columns, failed),
+        rows={**_rows(columns, failed), **plain},
+        used=_used(columns, failed),
         keys={**first, **labels},
         numeric=checked,
         cannot_say=_missing(columns),
     )
 
 
-def _required(columns: Mapping[str, str]) -> str:
+def _required(columns: Mapping[str, str], failed: str) -> str:
     anything = (columns[m] for m in ("input_tokens", "uncached_input_tokens") if m in columns)
-    return f"{next(anything)} IS NOT NULL OR {_failed(columns)}"
+    return f"{next(anything)} IS NOT NULL OR {failed}"
+
+
+def _failed_values(head: Head, columns: Mapping[str, str]) -> str:
+    """Write the failure condition over the values a Parquet file has, which is quick to test."""
+    condition = _failed(columns)
+    if head.container is not Container.PARQUET or "status" not in columns:
+        return condition
+    status = columns["status"]
+    sql = f"SELECT DISTINCT CAST({status} AS VARCHAR) FROM read_parquet(?) WHERE {condition}"
+    with connect() as connection:
+        values = connection.execute(f"{sql} LIMIT 100", [str(head.path)]).fetchall()
+    if len(values) == 100:
+        return condition
+    listed = ", ".join(quote(value) for (value,) in values)
+    return f"COALESCE(CAST({status} AS VARCHAR) IN ({listed}), FALSE)" if values else "FALSE"
 
 
 def _failed(columns: Mapping[str, str]) -> str:
@@ -136,15 +160,14 @@ def _failed(columns: Mapping[str, str]) -> str:
     return f"COALESCE({status} NOT IN ({_FINE}) AND NOT starts_with({status}, '2'), FALSE)"
 
 
-def _rows(columns: Mapping[str, str]) -> dict[str, str]:
+def _rows(columns: Mapping[str, str], failed: str) -> dict[str, str]:
     rows = {"n": "1", "failed": "0", "kind": "'used'"}
-    hit = "FALSE"
+    cases = [f"WHEN {failed} THEN 'failed'"] if failed != "FALSE" else []
     if "cache_hit" in columns:
         hit = f"lower(CAST({columns['cache_hit']} AS VARCHAR)) IN ('true', '1')"
-    if {"status", "cache_hit"} & columns.keys():
-        rows["kind"] = (
-            f"CASE WHEN {_failed(columns)} THEN 'failed' WHEN {hit} THEN 'cache_hit' ELSE 'used' END"
-        )
+        cases.append(f"WHEN {hit} THEN 'cache_hit'")
+    if cases:
+        rows["kind"] = f"CASE {' '.join(cases)} ELSE 'used' END"
     for row, meaning, read in _READ:
         if meaning in columns:
             rows[row] = read(columns[meaning])
@@ -155,6 +178,13 @@ def _rows(columns: Mapping[str, str]) -> dict[str, str]:
         visible = number(columns["visible_output_tokens"])
         rows["output"] = f"{visible} + {rows.get('reasoning', 'NULL')}"
     return rows
+
+
+def _used(columns: Mapping[str, str], failed: str) -> str:
+    """Write the condition of success without a CASE, where only the status decides."""
+    if "cache_hit" in columns:
+        return "kind = 'used'"
+    return f"NOT {failed}" if failed != "FALSE" else "TRUE"
 
 
 def _seconds(column: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from costplan.ingest.engine import name
 from costplan.ingest.histogram import bucket_sql
+from costplan.ingest.usage.rows import UNLABELLED
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,7 +22,7 @@ MEASURES = {
     "cached": "cached",
     "output": "output",
     "reasoning": "reasoning",
-    "latency": "CAST(ROUND(latency_s * 1000) AS BIGINT)",
+    "latency": "latency_s * 1000",
 }
 """What has a histogram, in tokens and milliseconds."""
 ODD = {
@@ -115,8 +116,14 @@ def _add_counts(mine: dict[Any, int], theirs: Mapping[Any, int]) -> None:
         mine[key] = mine.get(key, 0) + value
 
 
-def tally_relation(connection: DuckDBPyConnection, relation: str, *, one_each: bool) -> Tally:
-    """Count a relation of checked rows.
+def tally_relation(
+    connection: DuckDBPyConnection,
+    relation: str,
+    *,
+    one_each: bool,
+    used: str = "kind = 'used'",
+) -> Tally:
+    """Count a relation of checked rows, or of trusted ones.
 
     `one_each` says that every row is one request, which makes counting cheaper and gives
     histograms; sums over buckets of time have none.
@@ -128,7 +135,7 @@ def tally_relation(connection: DuckDBPyConnection, relation: str, *, one_each: b
         _add_record(tally, dict(zip(names, values, strict=True)))
     if one_each and tally.kinds.get("used"):
         for measure, value in MEASURES.items():
-            _add_cells(tally, connection, relation, measure, value)
+            _add_cells(tally, connection, relation, (measure, value, used))
     return tally
 
 
@@ -163,7 +170,12 @@ def _add_record(tally: Tally, record: Mapping[str, Any]) -> None:
         _add_counts(tally.days, {record["day"]: rows})
     if kind == "empty":
         return
-    group = (record["class"], record["team"], record["model"], record["setting"])
+    group: Group = (
+        record["class"] or UNLABELLED,
+        record["team"] or None,
+        record["model"] or None,
+        record["setting"] or None,
+    )
     counts = tally.groups.setdefault(group, Counts())
     if kind == "failed":
         counts.failed_rows += rows
@@ -192,15 +204,19 @@ def _counts(record: Mapping[str, Any]) -> Counts:
 
 
 def _add_cells(
-    tally: Tally, connection: DuckDBPyConnection, relation: str, measure: str, value: str
+    tally: Tally, connection: DuckDBPyConnection, relation: str, wanted: tuple[str, str, str]
 ) -> None:
+    measure, value, used = wanted
     sql = (
-        f"SELECT class, CAST({bucket_sql(value)} AS INTEGER) AS bucket, count(*), sum({value})"
-        f" FROM {relation} WHERE kind = 'used' AND {value} IS NOT NULL GROUP BY 1, 2"
+        f"SELECT class, CAST({bucket_sql('x')} AS INTEGER) AS bucket, count(*),"
+        " CAST(ROUND(sum(x)) AS BIGINT) FROM"
+        f" (SELECT class, {value} AS x FROM {relation} WHERE {used})"
+        " WHERE x IS NOT NULL GROUP BY 1, 2"
     )
-    for group, bucket, count, total in connection.execute(sql).fetchall():
-        before = tally.cells.get((group, measure, bucket), (0, 0))
-        tally.cells[group, measure, bucket] = (before[0] + count, before[1] + int(total))
+    for label, bucket, count, total in connection.execute(sql).fetchall():
+        key = (label or UNLABELLED, measure, bucket)
+        before = tally.cells.get(key, (0, 0))
+        tally.cells[key] = (before[0] + count, before[1] + int(total))
 
 
 def to_json(tally: Tally) -> dict[str, Any]:

@@ -63,30 +63,18 @@ def _comment(table: str) -> str:
     )
 
 
-def _names(dialect: str) -> list[str]:
+def _groups(dialect: str) -> str:
+    """Quote the groups: `class` is reserved in places, and Snowflake and Oracle fold case."""
     mark = DIALECTS[dialect][0]
-    # Upper and lower case must survive in Snowflake and Oracle, which fold what is not quoted.
-    bare = dialect in {"snowflake", "oracle"}
-    return (
-        [column.upper() if bare else column for column in GROUPS]
-        if bare
-        else [f"{mark}{column}{mark}" for column in GROUPS]
-    )
-
-
-def _quoted(dialect: str) -> list[str]:
-    mark = DIALECTS[dialect][0]
-    return [
-        f"{mark}{name}{mark}" if dialect in {"snowflake", "oracle"} else name
-        for name in _names(dialect)
-    ]
+    fold = dialect in {"snowflake", "oracle"}
+    return ", ".join(f"{mark}{name.upper() if fold else name}{mark}" for name in GROUPS)
 
 
 def _measure(dialect: str, measure: str, column: str, table: str) -> str:
     _, logarithm, floor_one, kind = DIALECTS[dialect]
     bucket = f"FLOOR({logarithm.format(x=floor_one.format(x=column))}"
     bucket += f" / {logarithm.format(x=BASE)})"
-    groups = ", ".join(_quoted(dialect))
+    groups = _groups(dialect)
     return (
         f"SELECT {groups}, '{measure}' AS measure, CAST({bucket} AS {kind}) AS bucket,\n"
         f"  COUNT(*) AS requests, SUM({column}) AS total, MIN(started_at) AS first_at,"
@@ -98,7 +86,7 @@ def _measure(dialect: str, measure: str, column: str, table: str) -> str:
 
 def _totals(dialect: str, table: str) -> str:
     kind = DIALECTS[dialect][3]
-    groups = ", ".join(_quoted(dialect))
+    groups = _groups(dialect)
     return (
         f"SELECT {groups}, 'usd' AS measure, CAST(0 AS {kind}) AS bucket,\n"
         "  COUNT(*) AS requests, SUM(cost_usd) AS total, MIN(started_at) AS first_at,"
