@@ -19,7 +19,7 @@ from statistics import NormalDist
 import numpy as np
 
 from costplan.domain.estimate import Estimate, Grade
-from costplan.evidence.logit import Array, moments, sigmoid
+from costplan.evidence.logistic import Array, moments, sigmoid
 
 Option = tuple[str, str]
 """Model and setting."""

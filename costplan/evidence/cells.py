@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from costplan.domain.measurement import Measurement
 from costplan.domain.outcomes import Note, Outcomes
 from costplan.evidence.belief import Option
-from costplan.evidence.logit import Array
+from costplan.evidence.logistic import Array
 
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -25,6 +25,10 @@ PHI_PRIOR = 5.0
 """Weight, in questions at p (1 - p) = 1, that pulls a cell's phi to its option's and to all."""
 USUAL_RHO = 0.4
 """Correlation of the relative costs of two options on the same question, where unmeasured."""
+USUAL_PAIRED = 0.4
+"""Correlation of the scores of two options on the same question, where unmeasured."""
+CORRELATION_PRIOR = 100.0
+"""Pairs of answers' worth of pull to the usual correlations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +77,7 @@ class Cells:
     """Squared coefficient of variation of the cost between questions; NaN unknown."""
     rho: float = USUAL_RHO
     """Correlation of relative costs of two options on the same question."""
-    paired: float = 0.0
+    paired: float = USUAL_PAIRED
     """Correlation of the scores of two options on the same question."""
     notes: tuple[Note, ...] = ()
     """What was odd and what was done about it."""
@@ -165,7 +169,10 @@ def count_cells(answers: Answers, keep: Mask | None = None) -> Cells:
         usd_cv2=cv2,
         rho=_correlation(question[known], relative, cv2.ravel()[paid], USUAL_RHO),
         paired=_correlation(
-            question, score - mean.ravel()[cell], (square / np.maximum(n - 1, 1)).ravel()[cell], 0.0
+            question,
+            score - mean.ravel()[cell],
+            (square / np.maximum(n - 1, 1)).ravel()[cell],
+            USUAL_PAIRED,
         ),
         notes=answers.notes,
     )
@@ -267,13 +274,23 @@ def _pooled_phi(expected: Array, square: Array) -> Array:
 
 
 def _correlation(question: Index, residual: Array, variance: Array, usual: float) -> float:
-    """Pool the correlation between options of their residuals on the same question."""
+    """Pool the correlation between options of their residuals on the same question.
+
+    Pairs without spread, as where all are right, say nothing: then the usual value stands.
+    """
+    together = _pairs(question)
+    if together == 0:
+        return 0.0
     fine = variance > 1e-12
     question, u = question[fine], residual[fine] / np.sqrt(variance[fine])
     total = np.bincount(question, weights=u)
     square = np.bincount(question, weights=u**2)
+    prior = min(together, CORRELATION_PRIOR)
+    found = float((total**2 - square).sum()) + prior * usual
+    return float(np.clip(found / (_pairs(question) + prior), 0.0, 0.98))
+
+
+def _pairs(question: Index) -> float:
+    """Count ordered pairs of options that answered the same question."""
     count = np.bincount(question).astype(float)
-    pairs = float((count * (count - 1)).sum())
-    if pairs < 40:
-        return usual
-    return float(np.clip((total**2 - square).sum() / pairs, 0.0, 0.98))
+    return float((count * (count - 1)).sum())

@@ -19,7 +19,8 @@ from costplan.domain.estimate import Grade
 from costplan.evidence.belief import Beliefs, Option
 from costplan.evidence.cells import Cells
 from costplan.evidence.estimates import Estimates, estimate_cells
-from costplan.evidence.logit import Anchor, Array
+from costplan.evidence.logistic import Array
+from costplan.evidence.logit import Anchor
 from costplan.evidence.published import USUAL_TRANSFER, PublishedCurve, Transfer
 
 

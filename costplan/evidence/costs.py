@@ -18,7 +18,7 @@ import numpy as np
 
 from costplan.evidence.belief import two_sided
 from costplan.evidence.cells import USUAL_RHO, Cells
-from costplan.evidence.logit import Array
+from costplan.evidence.logistic import Array
 
 USUAL_CV2 = 0.64
 """Squared coefficient of variation of a request's cost, where unmeasured."""

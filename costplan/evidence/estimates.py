@@ -12,15 +12,16 @@ from costplan.domain.outcomes import Note, Outcomes
 from costplan.evidence.belief import Belief, Beliefs, Forecast, Option, two_sided, widening
 from costplan.evidence.cells import Cells, Mask, collect_answers, count_cells
 from costplan.evidence.costs import shrunken_cv2
-from costplan.evidence.logit import Anchor, Array, LogitFit, fit_logits, moments
+from costplan.evidence.logistic import Array, moments
+from costplan.evidence.logit import Anchor, LogitFit, fit_logits
 
 MIN_QUESTIONS = 4.0
 """Questions that an option needs in a class before a plan may rest on it."""
-PAIRED = 0.25
+PAIRED = 0.5
 """Part of the measured correlation between options' scores that is used.
 
-All of it helps where classes are large and shrinks too far where they are small; a quarter to a
-half is better on both (measured on three tables with 10, 25 and all questions per class).
+All of it helps where classes are large and shrinks too far where they are small; half is better
+on both (measured on three tables with 10, 25 and all questions per class).
 """
 
 

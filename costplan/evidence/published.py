@@ -26,7 +26,8 @@ import numpy as np
 from costplan.domain.estimate import Grade
 from costplan.domain.measurement import Measurement
 from costplan.evidence.belief import WIDEN, Belief, Beliefs, Option
-from costplan.evidence.logit import Array, fit_logits
+from costplan.evidence.logistic import Array
+from costplan.evidence.logit import fit_logits
 from costplan.evidence.settings import positions
 
 ASSUMED_QUESTIONS = 100

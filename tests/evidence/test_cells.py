@@ -8,7 +8,7 @@ import pytest
 from costplan.domain.measurement import Measurement
 from costplan.domain.outcomes import Outcomes
 from costplan.evidence.cells import (
-    USUAL_RHO,
+    USUAL_PAIRED,
     collect_answers,
     count_cells,
     measure_usage,
@@ -103,13 +103,18 @@ def test_correlations_are_found():
     assert cells.paired > 0.97
 
 
-def test_few_pairs_use_the_usual_correlation():
-    """Where costs are never seen on the same question the usual correlation stands in."""
+def test_what_cannot_be_measured_uses_the_usual_correlation():
+    """All right on the same questions has the usual correlation; no common question has none."""
+    table = {"task_class": ["c"] * 4, "model": ["m", "n", "m", "n"], "correct": [1.0] * 4}
+    cells = count_cells(
+        collect_answers(Outcomes.of_columns(table | {"question_id": ["1", "1", "2", "2"]}))
+    )
+    assert cells.paired == USUAL_PAIRED
     outcomes = Outcomes.of_columns(
         {"task_class": ["c"], "question_id": ["1"], "model": ["m"], "correct": [1.0]}
     )
     cells = count_cells(collect_answers(outcomes))
-    assert cells.rho == USUAL_RHO
+    assert (cells.rho, cells.paired) == (0.0, 0.0)
     assert np.isnan(cells.usd).all()
 
 

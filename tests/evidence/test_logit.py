@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costplan.evidence import logit as model
-from costplan.evidence.logit import Anchor, fit_logits, moments, sigmoid
+from costplan.evidence.logistic import moments, sigmoid
+from costplan.evidence.logit import Anchor, fit_logits
 
 
 def _dense(z, noise, spreads, tails):
