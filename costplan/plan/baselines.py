@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from costplan.domain.option import Option
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case, ClassCase
+from costplan.plan.margin import keep, usd_sd, with_margin
 from costplan.plan.model import Baseline
 from costplan.plan.problem import exact_accuracy, pose
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
-    from costplan.solve.verify import Audit
 
 Name = Literal["cheapest", "best_single", "class_blind_mix", "highest_effort", "today"]
 WHOLE = Decimal(1)
+Mix = list[tuple[str, Decimal]]
+"""Shares of options by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,11 @@ class Rival:
     """What it consists of, or why it cannot be formed."""
     problem: Problem | None = None
     """Limits that it is judged under."""
+    z: float = 0.0
+    """Standard errors of dollars that it must keep below the ceiling, as the plan does."""
 
     def judge(self) -> Baseline:
-        """Add the baseline up."""
+        """Add the baseline up; it is feasible where it keeps every limit as surely as a plan."""
         if self.allocation is None or self.problem is None:
             return Baseline(
                 name=self.name,
@@ -51,17 +55,23 @@ class Rival:
             usd=audit.bill_usd,
             accuracy=None if audit.accuracy is None else float(audit.accuracy),
             value=float(audit.value),
-            feasible=audit.ok,
+            feasible=audit.ok and self._keeps_margin(audit.bill_usd),
             detail=self.detail,
         )
 
+    def _keeps_margin(self, usd: Decimal) -> bool:
+        assert self.allocation is not None
+        assert self.problem is not None
+        ceiling = self.problem.limits.usd
+        return ceiling is None or with_margin((usd, usd_sd(self.allocation)), self.z) <= ceiling
 
-def find_rivals(case: Case, problem: Problem) -> list[Rival]:
-    """Form every baseline of a case."""
+
+def find_rivals(case: Case, problem: Problem, z: float = 0.0) -> list[Rival]:
+    """Form every baseline of a case, with z standard errors kept below the dollar ceiling."""
     rivals = [
         _pick_each(case, "cheapest", _cheapest, "each class at its cheapest option"),
-        _best_single(case, problem),
-        _class_blind_mix(case),
+        _best_single(case, problem, z),
+        _class_blind_mix(case, z),
         _pick_each(
             case,
             "highest_effort",
@@ -71,7 +81,7 @@ def find_rivals(case: Case, problem: Problem) -> list[Rival]:
     ]
     if any(part.task.today for part in case.classes):
         rivals.append(_today(case))
-    return [Rival(r.name, r.allocation, r.detail, problem) for r in rivals]
+    return [Rival(r.name, r.allocation, r.detail, problem, z) for r in rivals]
 
 
 def _allowed(part: ClassCase) -> list[int]:
@@ -135,29 +145,48 @@ def _everywhere(case: Case, shares: Iterable[tuple[str, Decimal]]) -> Allocation
     )
 
 
-def _best_single(case: Case, problem: Problem) -> Rival:
-    def rank(name: str, audit: Audit) -> tuple[bool, Decimal]:
+def _best_single(case: Case, problem: Problem, z: float) -> Rival:
+    def rank(name: str, allocation: Allocation) -> tuple[bool, Decimal]:
+        audit = allocation.audit(problem)
+        kept = Rival("best_single", allocation, name, problem, z).judge().feasible
         worth = audit.objective if case.workload.objective.maximize else -audit.objective
-        return audit.ok, worth if audit.ok else -audit.bill_usd
+        return kept, worth if kept else -audit.bill_usd
 
     tried = [(name, _everywhere(case, [(name, WHOLE)])) for name in _common(case)]
     if not tried:
         return Rival("best_single", None, "no option serves every class")
-    name, allocation = max(tried, key=lambda one: rank(one[0], one[1].audit(problem)))
+    name, allocation = max(tried, key=lambda one: rank(*one))
     return Rival("best_single", allocation, f"everything on {name}")
 
 
-def _class_blind_mix(case: Case) -> Rival:
+def _class_blind_mix(case: Case, z: float) -> Rival:
     from costplan.solve.room import solve
 
     names = _common(case)
     if not names:
         return Rival("class_blind_mix", None, "no option serves every class")
     merged = _merge(case, names)
-    solution = solve(merged)
-    if not solution.has_plan:
+
+    def plan(budget: Decimal | None) -> Mix | None:
+        limited = replace(merged, limits=replace(merged.limits, usd=budget))
+        solution = solve(limited)
+        if not solution.has_plan:
+            return None
+        return [(names[option], share) for option, share in solution.picks_of(0) if share > 0]
+
+    def read(mix: Mix) -> tuple[Decimal, float]:
+        allocation = _everywhere(case, mix)
+        return allocation.audit(problem).bill_usd, usd_sd(allocation)
+
+    problem = pose(case)
+    ceiling = merged.limits.usd
+    if ceiling is None or z == 0:
+        mix = plan(ceiling)
+    else:
+        kept = keep(ceiling, plan, read, z)
+        mix = None if kept is None else kept.planned
+    if mix is None:
         return Rival("class_blind_mix", None, "no mix of shared options keeps the ceilings")
-    mix = [(names[option], share) for option, share in solution.picks_of(0) if share > 0]
     said = " + ".join(f"{float(share):.0%} {name}" for name, share in mix)
     return Rival("class_blind_mix", _everywhere(case, mix), said)
 

@@ -14,7 +14,8 @@ from costplan.plan.considered import consider
 from costplan.plan.frontier import trace_frontier
 from costplan.plan.horizon import is_monthly, merge_plans, split_months
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
-from costplan.plan.marginal import list_ceilings, list_next_steps
+from costplan.plan.margin import z_of
+from costplan.plan.marginal import list_binding, list_ceilings, list_next_steps
 from costplan.plan.model import (
     SCHEMA_VERSION,
     Ceiling,
@@ -24,6 +25,7 @@ from costplan.plan.model import (
     PoolUse,
     WorkloadRef,
 )
+from costplan.plan.part import hold_quantity
 from costplan.plan.problem import pose
 from costplan.plan.slider import find_before, list_bills
 from costplan.plan.solving import Manner, Solved, solve_with_margin
@@ -114,7 +116,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     confidence = float(case.workload.confidence)
     lines = list_lines(solved.allocation)
     totals = total_up(solved.allocation, audit, confidence)
-    rivals = find_rivals(case, problem)
+    rivals = find_rivals(case, problem, _margin_z(case, manner))
     considered, changes = consider(case, solved.problem, solved.solution)
     ceilings = list_ceilings(solved.problem, solved.solution, audit)
     draft = Plan.model_validate(
@@ -144,7 +146,10 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             ],
             "conflict": (),
             "smallest_usd": None,
-            "next_steps": list_next_steps(case, solved.problem, solved.solution),
+            "next_steps": [
+                *list_next_steps(solved.problem, solved.solution),
+                *list_binding(ceilings),
+            ],
             "frontier": trace_frontier(problem),
             "evidence": list_evidence(solved.allocation),
             "considered": considered,
@@ -158,6 +163,10 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
         update={"warnings": tuple(list_warnings(draft, case, solved.allocation, sure=sure))}
     )
     return warned.model_copy(update={"verdict": pronounce(warned)})
+
+
+def _margin_z(case: Case, manner: Manner) -> float:
+    return 0.0 if manner.naive else z_of(float(case.workload.confidence))
 
 
 def _value_per_usd(ceilings: Sequence[Ceiling]) -> float:
@@ -180,10 +189,17 @@ def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: 
             "lines": (),
             "totals": None,
             "ceilings": (),
-            "baselines": [rival.judge() for rival in find_rivals(case, problem)],
+            "baselines": [
+                rival.judge() for rival in find_rivals(case, problem, _margin_z(case, manner))
+            ],
             "pools": (),
             "conflict": [
-                Conflict(limit=member.name, shortfall=member.shortfall)
+                Conflict(
+                    limit=member.name,
+                    shortfall=None
+                    if member.shortfall is None
+                    else hold_quantity(member.name, member.shortfall),
+                )
                 for member in (conflict.limits if conflict else ())
             ],
             "smallest_usd": conflict.least_usd if conflict else None,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costplan.domain.figures import write_seconds, write_usd
+from costplan.domain.option import Option
 from costplan.plan.case import Case, ClassCase
 from costplan.plan.insight import Change, Considered
 from costplan.plan.lines import write_accuracy
@@ -82,7 +83,8 @@ def _say_why(part: ClassCase, verdict: OptionVerdict, names: Sequence[str]) -> s
         share = float(verdict.share)
         return "takes the whole class" if share == 1 else f"takes {share:.1%} of the class"
     if verdict.verdict == "shut_out":
-        return "; ".join(_say_limit(part, limit) for limit in verdict.limits)
+        option = next(o for o in part.options if o.name == names[verdict.option])
+        return "; ".join(_say_limit(part, option, limit) for limit in verdict.limits)
     if verdict.verdict == "dominated":
         return f"{others} is at least as accurate and uses no more"
     if verdict.verdict == "off_hull":
@@ -90,10 +92,13 @@ def _say_why(part: ClassCase, verdict: OptionVerdict, names: Sequence[str]) -> s
     return "would be taken at another ceiling"
 
 
-def _say_limit(part: ClassCase, limit: str) -> str:
+def _say_limit(part: ClassCase, option: Option, limit: str) -> str:
     task = part.task
     if limit.endswith("max_p95_latency_s") and task.max_p95_latency_s is not None:
-        return f"slower than max_p95_latency_s, {write_seconds(task.max_p95_latency_s)}, or unknown"
+        most = write_seconds(task.max_p95_latency_s)
+        if option.p95_latency_s is None:
+            return f"its latency is unknown, and max_p95_latency_s is {most}"
+        return f"its p95 of {write_seconds(option.p95_latency_s)} is above {most}"
     if limit.endswith("min_accuracy") and task.min_accuracy is not None:
         return f"below min_accuracy, {float(task.min_accuracy):.1%}"
     return f"shut out by {limit}"

@@ -18,7 +18,7 @@ from costplan.domain.workload import Evidence, TaskClass, Workload
 from costplan.plan.case import Case, ClassCase, Note
 from costplan.plan.market import Market
 from costplan.plan.measured import Tables, gather_measured
-from costplan.plan.months import Month, list_months
+from costplan.plan.months import Month, end_period, list_months
 from costplan.plan.options import (
     Draft,
     draft_options,
@@ -69,12 +69,18 @@ def gather(workload: Workload, sources: Sources) -> Case:
     market = Market(
         profiles=sources.profiles,
         day=day,
+        last_day=end_period(day, workload.period),
+        first_seen=_first_seen(sources.measurements),
         stated=workload.prices,
         hosts=workload.hosts,
         changes=workload.price_changes,
     )
     for month in months:
-        market = market if month is None else market.on(month.first_day)
+        market = (
+            market
+            if month is None
+            else market.on(month.first_day, end_period(month.first_day, "month"))
+        )
         there = workload if month is None else month.scale(workload)
         gathered = _gather_classes(there, market, tables, sources)
         label = None if month is None else month.label
@@ -94,6 +100,14 @@ def gather(workload: Workload, sources: Sources) -> Case:
         ends={n: p.ends for n, p in sources.profiles.items() if p.ends is not None},
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _first_seen(measurements: Sequence[Measurement]) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    for row in measurements:
+        if row.date:
+            seen[row.model] = min(row.date, seen.get(row.model, row.date))
+    return seen
 
 
 def _first_day(workload: Workload, sources: Sources) -> dt.date:
@@ -182,7 +196,7 @@ def choose_source(
             and row.samples == 1
             and row.model in market.profiles
         ):
-            usable = find_barrier(task, row.model, market.profiles[row.model], market.day) is None
+            usable = find_barrier(task, row.model, market) is None
             models.setdefault(row.source, set()).update([row.model] if usable else [])
     if evidence.source is not None and evidence.source in models:
         return evidence.source, []
@@ -211,8 +225,7 @@ def _price_drafts(
     options: list[Option] = []
     exclusions: dict[str, Exclusion] = {}
     for draft in drafts:
-        profile = market.profiles[draft.model]
-        barrier = find_barrier(task, draft.model, profile, market.day)
+        barrier = find_barrier(task, draft.model, market)
         made = barrier or _make(task, draft, market, tokens)
         if isinstance(made, Option):
             options.append(made)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from costplan.plan.case import Case
 from costplan.plan.insight import NextStep
 from costplan.plan.model import Ceiling
+from costplan.plan.part import hold_quantity
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Limits, Problem
@@ -19,6 +20,10 @@ MORE_USD = Decimal(1000)
 """Dollars that the next step of a money ceiling is about, at most a tenth of the ceiling."""
 MORE_SECONDS = Decimal(1)
 """Seconds that the next step of a latency ceiling is about."""
+SOLVED = ("usd", "mean_latency_s")
+"""Ceilings whose next step is found by solving again."""
+MOST_BINDING = 3
+"""Other ceilings that are named, at most."""
 PRICE_SECONDS = 5.0
 """Seconds that pricing the limits may take."""
 
@@ -30,10 +35,10 @@ def list_ceilings(problem: Problem, solution: Solution, audit: Audit) -> list[Ce
     prices = price_limits(problem, time_limit_s=PRICE_SECONDS)
     return [
         Ceiling(
-            name=usage.name,
-            limit=usage.limit,
-            used=usage.used,
-            slack=usage.slack,
+            name=_full_name(problem, usage.name),
+            limit=hold_quantity(usage.name, usage.limit),
+            used=hold_quantity(usage.name, usage.used),
+            slack=hold_quantity(usage.name, usage.slack),
             price_up=prices[usage.name].up if usage.name in prices else None,
             price_down=prices[usage.name].down if usage.name in prices else None,
         )
@@ -42,7 +47,14 @@ def list_ceilings(problem: Problem, solution: Solution, audit: Audit) -> list[Ce
     ]
 
 
-def list_next_steps(case: Case, problem: Problem, solution: Solution) -> list[NextStep]:
+def _full_name(problem: Problem, name: str) -> str:
+    if name != "target":
+        return name
+    by_accuracy = problem.objective.target_accuracy is not None
+    return "target_accuracy" if by_accuracy else "target_value"
+
+
+def list_next_steps(problem: Problem, solution: Solution) -> list[NextStep]:
     """Say what the next dollars and the next second would buy, by solving again."""
     limits = problem.limits
     steps: list[tuple[str, Decimal, Limits]] = []
@@ -58,6 +70,17 @@ def list_next_steps(case: Case, problem: Problem, solution: Solution) -> list[Ne
             )
         )
     return [_take_step(problem, solution, *step) for step in steps]
+
+
+def list_binding(ceilings: Sequence[Ceiling]) -> list[NextStep]:
+    """Say what one more unit of the other ceilings would bring, the dearest first."""
+    priced = [
+        NextStep(name=c.name, step=Decimal(1), value=c.price_up, accuracy=None)
+        for c in ceilings
+        if c.name not in SOLVED and c.name.endswith(("usd", "_s")) and (c.price_up or 0) > 0
+        if c.price_up is not None
+    ]
+    return sorted(priced, key=lambda step: -step.value)[:MOST_BINDING]
 
 
 def _usd_step(limit: Decimal) -> Decimal:

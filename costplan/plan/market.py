@@ -23,7 +23,11 @@ class Market:
     profiles: Mapping[str, Profile]
     """Models by name."""
     day: dt.date
-    """Day whose prices and models are used."""
+    """First day of the period: its prices and models are used."""
+    last_day: dt.date
+    """Last day of the period; a model must answer until then."""
+    first_seen: Mapping[str, str]
+    """ISO date on which each model was first measured."""
     stated: Mapping[str, StatedPrice]
     """Contracted prices per model."""
     hosts: Mapping[str, str]
@@ -32,14 +36,14 @@ class Market:
     """Prices that the user knows to change."""
     _found: dict[Key, Price | Exclusion] = field(default_factory=dict, repr=False, compare=False)
 
-    def on(self, day: dt.date) -> Market:
-        """Move to a later day; prices that do not change until then are kept."""
+    def on(self, day: dt.date, last_day: dt.date) -> Market:
+        """Move to a later period; prices that do not change until then are kept."""
         kept: dict[Key, Price | Exclusion] = {
             key: replace(price, as_of=day)
             for key, price in self._found.items()
             if isinstance(price, Price) and not self._changes_until(key[0], day)
         }
-        return replace(self, day=day, _found=kept)
+        return replace(self, day=day, last_day=last_day, _found=kept)
 
     def _changes_until(self, model: str, day: dt.date) -> bool:
         from costplan.files.prices import days_of_change

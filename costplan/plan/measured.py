@@ -139,7 +139,7 @@ def _read_option(
     name = f"{model}/{setting}" if setting else model
     profile = market.profiles.get(model)
     if profile is not None:
-        barrier = find_barrier(task, model, profile, market.day)
+        barrier = find_barrier(task, model, market)
         if barrier is not None:
             return replace(barrier, name=name)
     elif not match_model(task.models, model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from costplan.plan.insight import (
     Accuracy,
@@ -16,7 +16,7 @@ from costplan.plan.insight import (
     NextStep,
     Unknown,
 )
-from costplan.plan.part import Amount, ClassName, Grade, Number, Part
+from costplan.plan.part import Amount, ClassName, Grade, Number, Part, Quantity, write_quantity
 from costplan.plan.stop import Before, ProviderBill, Stop
 
 if TYPE_CHECKING:
@@ -145,16 +145,20 @@ class Ceiling(Part):
 
     name: str
     """"usd", "teams.search.usd", "mean_latency_s", ..."""
-    limit: Number
+    limit: Quantity
     """The limit."""
-    used: Number
+    used: Quantity
     """What the plan uses of it."""
-    slack: Number
+    slack: Quantity
     """What is left; negative never happens."""
     price_up: float | None
     """What one unit more would add to the objective; null where unknown."""
     price_down: float | None
     """What one unit less would take from it; null where unknown."""
+
+    @field_serializer("limit", "used", "slack", when_used="json")
+    def _write_quantity(self, quantity: Decimal) -> str | int | float:
+        return write_quantity(self.name, quantity)
 
 
 class Baseline(Part):
@@ -194,8 +198,12 @@ class Conflict(Part):
 
     limit: str
     """Name of the limit."""
-    shortfall: Number | None
+    shortfall: Quantity | None
     """By how much this one alone would have to give; null where it alone cannot help."""
+
+    @field_serializer("shortfall", when_used="json")
+    def _write_quantity(self, quantity: Decimal | None) -> str | int | float | None:
+        return None if quantity is None else write_quantity(self.limit, quantity)
 
 
 class PriceUsed(Part):

@@ -9,6 +9,8 @@ from decimal import Decimal, localcontext
 from costplan.domain.money import EXACT
 from costplan.domain.workload import TaskClass, Workload
 
+MONTHS_PER = {"month": 1, "quarter": 3, "year": 12}
+DAYS_PER = {"day": 1, "week": 7}
 REQUEST = Decimal("0.001")
 """Requests of a month are kept to a thousandth."""
 
@@ -58,3 +60,14 @@ def list_months(workload: Workload) -> list[Month]:
     return [
         Month(dt.date(count // 12, count % 12 + 1, 1), place) for place, count in enumerate(months)
     ]
+
+
+def end_period(start: dt.date, period: str) -> dt.date:
+    """Give the last day of a period that starts on a day."""
+    if period in DAYS_PER:
+        return start + dt.timedelta(days=DAYS_PER[period] - 1)
+    count = start.year * 12 + start.month - 1 + MONTHS_PER[period]
+    year, month = count // 12, count % 12 + 1
+    after = dt.date(year + month // 12, month % 12 + 1, 1)
+    days = (after - dt.timedelta(days=1)).day
+    return dt.date(year, month, min(start.day, days)) - dt.timedelta(days=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,7 @@ from costplan.domain.price import Price
 from costplan.domain.profile import Profile
 from costplan.domain.workload import ModelFilter, StatedOption, TaskClass
 from costplan.plan.latency import Latency, expect_latency
+from costplan.plan.market import Market
 from costplan.plan.tokens import TOKEN, TokenEvidence, TokenUse, find_misfit, use_tokens
 
 ACCURACY_UNIT = 9
@@ -48,14 +48,23 @@ def match_model(models: ModelFilter, name: str) -> bool:
     return allowed and not any(fnmatchcase(name, pattern) for pattern in models.deny)
 
 
-def find_barrier(task: TaskClass, name: str, profile: Profile, day: dt.date) -> Exclusion | None:
-    """Say why a class cannot use a model on a day; None when it can."""
+def find_barrier(task: TaskClass, name: str, market: Market) -> Exclusion | None:
+    """Say why a class cannot use a model through the whole period; None when it can.
+
+    A model whose release is not known is not taken to exist before anybody measured it.
+    """
+    profile, day = market.profiles[name], market.day
     if not match_model(task.models, name):
         return Exclusion(name, "denied", "the class's models do not allow it")
     if profile.released is not None and profile.released > day:
-        return Exclusion(name, "not_released", f"released {profile.released}, after {day}")
+        return Exclusion(name, "not_released", f"released on {profile.released}, after {day}")
+    seen = market.first_seen.get(name, "")
+    if profile.released is None and seen > day.isoformat():
+        return Exclusion(name, "not_released", f"not measured before {seen}, after {day}")
     if profile.ends is not None and profile.ends <= day:
         return Exclusion(name, "ended", f"the vendor stopped answering on {profile.ends}")
+    if profile.ends is not None and profile.ends <= market.last_day:
+        return Exclusion(name, "ends", f"it ends on {profile.ends}, inside the period")
     return None
 
 

@@ -51,4 +51,27 @@ Number = Annotated[
     WithJsonSchema({"type": "number"}),
 ]
 """A count, share or time, to the digits that a number in JSON keeps."""
+Quantity = Annotated[
+    Decimal,
+    BeforeValidator(_read_decimal),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}]}
+    ),
+]
+"""Dollars or another number, as the name beside it says: `write_quantity` writes it."""
 Grade = Literal["stated", "measured", "published", "assumed"]
+
+
+def is_usd(name: str) -> bool:
+    """Tell whether a limit of this name is in dollars."""
+    return name.endswith("usd")
+
+
+def hold_quantity(name: str, quantity: Decimal) -> Decimal:
+    """Hold dollars exactly, other numbers to the digits that JSON keeps."""
+    return quantity if is_usd(name) else Decimal(repr(float(quantity)))
+
+
+def write_quantity(name: str, quantity: Decimal) -> str | int | float:
+    """Write dollars as a decimal string, other numbers as numbers."""
+    return _write_amount(quantity) if is_usd(name) else _write_number(quantity)

@@ -13,7 +13,8 @@ from costplan.domain.workload import TaskClass
 
 TOKEN = Decimal("0.001")
 """Means of tokens are kept to a thousandth."""
-MILLION = Decimal(1_000_000)
+FEWEST_SHARED = 3
+"""Options that two benchmarks must share before tokens of one are scaled to the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class TokenEvidence:
         if row is not None and row.usd is not None and usd_per_output_token > 0:
             tokens = float(row.usd / usd_per_output_token)
             return tokens, "reasoning tokens read off the published dollars, as if all were output"
-        return self._borrowed(model, setting) or self._capped(profile, setting)
+        return self._borrowed(model, setting) or self._capped(profile, model, setting)
 
     def _measured(self, row: Measurement) -> tuple[float, str] | None:
         if row.reasoning_tokens is not None:
@@ -92,20 +93,48 @@ class TokenEvidence:
         return beyond, "reasoning tokens taken as the output beyond an answer without thinking"
 
     def _borrowed(self, model: str, setting: str) -> tuple[float, str] | None:
-        known = [
-            (row.benchmark, row.reasoning_tokens)
-            for row in self.elsewhere
-            if (row.model, row.setting) == (model, setting) and row.reasoning_tokens is not None
-        ]
-        if not known:
+        """Borrow from other benchmarks, each scaled by what both measured of other options."""
+        here = {
+            (row.model, row.setting): known[0]
+            for row in self.rows
+            if (known := self._measured(row)) is not None and known[0] > 0
+        }
+        there: dict[str, dict[tuple[str, str], float]] = {}
+        for row in self.elsewhere:
+            if row.reasoning_tokens and row.samples == 1:
+                place = f"{row.benchmark} ({row.source})"
+                there.setdefault(place, {})[row.model, row.setting] = row.reasoning_tokens
+        raw: dict[str, float] = {}
+        scaled: dict[str, float] = {}
+        for place, tokens in sorted(there.items()):
+            if (model, setting) not in tokens:
+                continue
+            raw[place] = tokens[model, setting]
+            ratios = [here[key] / tokens[key] for key in here if key in tokens]
+            if len(ratios) >= FEWEST_SHARED:
+                scaled[place] = raw[place] * median(ratios)
+        if not raw:
             return None
-        names = ", ".join(sorted({benchmark for benchmark, _ in known})[:3])
-        return median(tokens for _, tokens in known), f"reasoning tokens borrowed from {names}"
+        found = scaled or raw
+        how = "scaled by options both measured" if scaled else "unscaled"
+        names = ", ".join(list(found)[:2])
+        return median(found.values()), f"reasoning tokens borrowed from {names}, {how}"
 
-    def _capped(self, profile: Profile, setting: str) -> tuple[float, str] | None:
+    def _capped(self, profile: Profile, model: str, setting: str) -> tuple[float, str] | None:
+        """Take the part of a thinking budget that the model's other budgets used, else all."""
         budget = profile.settings[setting].budget
         if budget is None or budget < 0:
             return None
+        used = [
+            tokens[0] / size
+            for row in self.rows
+            if row.model == model and row.setting in profile.settings
+            if (size := profile.settings[row.setting].budget) and size > 0
+            if (tokens := self._measured(row)) is not None
+        ]
+        if used:
+            part = min(median(used), 1.0)
+            return budget * part, f"reasoning tokens taken as {part:.0%} of the budget, as measured"
         return float(budget), "reasoning tokens taken as the whole thinking budget"
 
 

@@ -19,6 +19,7 @@ from costplan.domain.figures import (
 )
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case
+from costplan.plan.margin import usd_sd, with_margin, z_of
 from costplan.plan.model import Baseline, Plan, PlanWarning
 
 SOON_DAYS = 180
@@ -117,7 +118,13 @@ def list_warnings(
     plan: Plan, case: Case, allocation: Allocation, *, sure: bool
 ) -> list[PlanWarning]:
     """List what the reader must know before spending money on the plan."""
-    said = [*_warn_of_margin(plan, sure), *_warn_of_rivals(plan), *_warn_of_ends(case, allocation)]
+    said = [
+        *_warn_of_margin(plan, allocation, sure),
+        *_warn_of_target(plan),
+        *_warn_of_worth(plan),
+        *_warn_of_rivals(plan),
+        *_warn_of_ends(case, allocation),
+    ]
     said += _warn_of_prices(case, allocation)
     said += [
         PlanWarning(code=note.code, task_class=note.task_class, message=note.message)
@@ -126,14 +133,45 @@ def list_warnings(
     return said
 
 
-def _warn_of_margin(plan: Plan, sure: bool) -> Iterator[PlanWarning]:
-    if not sure:
+def _warn_of_margin(plan: Plan, allocation: Allocation, sure: bool) -> Iterator[PlanWarning]:
+    if not sure and plan.totals is not None:
+        read = plan.totals.usd, usd_sd(allocation)
+        needed = write_usd(with_margin(read, z_of(plan.confidence)))
         yield PlanWarning(
             code="ceiling_unsure",
             task_class=None,
             message="the dollar ceiling is kept as forecast, but no plan keeps it with "
-            f"{write_percent(plan.confidence, 0)} confidence: token counts are too uncertain",
+            f"{write_percent(plan.confidence, 0)} confidence; this one would need {needed}",
         )
+
+
+def _warn_of_target(plan: Plan) -> Iterator[PlanWarning]:
+    target = plan.objective.target
+    if plan.totals is None or target is None or target > 1:
+        return
+    low = plan.totals.accuracy.low
+    if low < target - 1e-9:
+        yield PlanWarning(
+            code="target_unsure",
+            task_class=None,
+            message=f"the target of {write_percent(target)} is met as forecast; published curves "
+            f"forecast levels badly, and it may turn out as low as {write_percent(low)}",
+        )
+
+
+def _warn_of_worth(plan: Plan) -> Iterator[PlanWarning]:
+    """Say when the last dollars bring less than they cost."""
+    for ceiling in plan.ceilings:
+        price = ceiling.price_down
+        if ceiling.name != "usd" or price is None or plan.value_unit != "usd":
+            continue
+        if plan.objective.maximize == "value" and 0 < price < 1:
+            yield PlanWarning(
+                code="beyond_worth",
+                task_class=None,
+                message=f"the last dollar brings {write_usd(Decimal(repr(round(price, 2))))} of "
+                "value: with objective {maximize: net_value} the plan would stop before that",
+            )
 
 
 def _warn_of_rivals(plan: Plan) -> Iterator[PlanWarning]:
