@@ -387,7 +387,7 @@ def _row_keys(outcomes: Outcomes) -> NDArray[np.int64]:
         outcomes.question.codes,
         outcomes.model.codes,
         outcomes.setting.codes,
-        outcomes.sample,
+        np.unique(outcomes.sample, return_inverse=True)[1],
     ):
         joined = key * (int(codes.max()) + 1) + codes
         key = np.unique(joined, return_inverse=True)[1] if joined.max() > 1 << 40 else joined

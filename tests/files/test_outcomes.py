@@ -238,3 +238,9 @@ def test_the_shared_tables_are_read_as_pandas_reads_them(name):
     usd = frame.cost_usd.where(frame.cost_usd >= 0)
     assert np.allclose(table.usd, usd, equal_nan=True)
     assert table.task_class.decode() == frame.task_class.tolist()
+
+
+def test_huge_sample_numbers_stay_apart(tmp_path):
+    """Samples are told apart whatever their numbers are."""
+    rows = [GOOD.replace(",0,1,", f",{n},1,") for n in (0, 1, 999_999_999_999)]
+    assert len(read_outcomes(_write(tmp_path, *rows))) == 3
