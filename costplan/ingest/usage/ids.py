@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.uint64]
 
+_MARGIN = dt.timedelta(days=1)
 HASH = "hash(request_id)"
 _COUNTED = "request_id IS NOT NULL AND kind NOT IN ('bad', 'skipped')"
 
@@ -27,20 +28,33 @@ class SeenPart:
 
     file: Path
     """Sorted hashes, as numpy saves them."""
+    source: str
+    """Identity of the file it is a part of."""
     first: dt.datetime | None
     """Earliest request."""
     last: dt.datetime | None
     """Latest request."""
 
-    def overlaps(self, first: dt.datetime | None, last: dt.datetime | None) -> bool:
-        """Tell whether a duplicate is possible: the same request has the same time everywhere."""
-        if None in (self.first, self.last, first, last):
+    def may_share(self, source: str, first: dt.datetime | None, last: dt.datetime | None) -> bool:
+        """Tell whether a duplicate is possible: in the same file always, elsewhere within a day.
+
+        Exports of other days need no comparison, which keeps a year of logs cheap.
+        """
+        if source == self.source or self.first is None or self.last is None:
             return True
-        assert self.first is not None
-        assert self.last is not None
-        assert first is not None
-        assert last is not None
-        return self.first <= last and first <= self.last
+        if first is None or last is None:
+            return True
+        return self.first - _MARGIN <= last and first <= self.last + _MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was counted before a part."""
+
+    parts: list[SeenPart]
+    """The parts."""
+    source: str
+    """Identity of the file that is read now."""
 
 
 def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Hashes:
@@ -48,7 +62,8 @@ def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Hashes:
     sql = f"SELECT {HASH} AS h FROM {relation} WHERE {_COUNTED}"
     hashes: Any = connection.execute(sql).fetchnumpy()["h"]
     hashes.sort()
-    return hashes
+    sorted_hashes: Hashes = hashes
+    return sorted_hashes
 
 
 def repeated(hashes: Hashes) -> Hashes:

@@ -15,6 +15,7 @@ from costplan.ingest.histogram import bucket_of
 from costplan.ingest.usage.classes import Candidate, choose, class_keys, judge, resolve
 from costplan.ingest.usage.format import LogFormat, ReportFormat, UsageFormat
 from costplan.ingest.usage.formats import find_format
+from costplan.ingest.usage.ids import Seen
 from costplan.ingest.usage.result import UsageResult
 from costplan.ingest.usage.source import record_source
 from costplan.ingest.usage.staging import (
@@ -147,14 +148,15 @@ def _read_file(run: _Run, path: Path) -> None:
     for part in _parts(run, head, log):
         described = {**settings, "part": part}
         saved = run.state.recall(described)
+        seen = Seen(run.state.seen, settings["file"])
         if saved is not None:
             bad = [BadLine(*line) for line in saved["bad"]]
             _take(run, path, saved["tally"], bad, recalled=True)
             continue
-        counted = count_log(run.connection, head, log, class_sql, run.state, part)
-        _take(run, path, counted.tally, list(counted.bad), recalled=False)
+        counted = count_log(run.connection, head, log, class_sql, seen, part)
         extra = {"bad": [[b.file, b.line, b.reason] for b in counted.bad]}
         run.state.keep(described, counted.tally, counted.ids, extra)
+        _take(run, path, counted.tally, list(counted.bad), recalled=False)
 
 
 def _take(run: _Run, path: Path, tally: Tally, bad: list[BadLine], *, recalled: bool) -> None:

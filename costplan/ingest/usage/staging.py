@@ -12,10 +12,9 @@ from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import quote
 from costplan.ingest.head import Container, Head, open_text_bytes, truncated
 from costplan.ingest.usage.format import ROW_TYPES, LogFormat, ReportRow
-from costplan.ingest.usage.ids import repeated, seen_before, sorted_ids, without_duplicates
+from costplan.ingest.usage.ids import Seen, repeated, seen_before, sorted_ids, without_duplicates
 from costplan.ingest.usage.rows import SUSPECT, checked_select, row_select, trusted_select
 from costplan.ingest.usage.source import record_source
-from costplan.ingest.usage.state import State
 from costplan.ingest.usage.tally import Tally, tally_relation
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def count_log(
     head: Head,
     log: LogFormat,
     class_sql: str,
-    state: State,
+    seen: Seen,
     part: str = "",
 ) -> Counted:
     """Count one part of a log.
@@ -67,11 +66,11 @@ def count_log(
     one_each = log.rows.get("n") == "1"
     try:
         if _viewable(head, log):
-            tally, ids, copies = _count_view(connection, log, state, rows, one_each)
+            tally, ids, copies = _count_view(connection, log, seen, rows, one_each)
             rejects: list[tuple[int, str]] = []
         else:
             rejects = _stage(connection, head, checked_select(rows))
-            relation, ids, copies = _unique(connection, log, state, "part_table")
+            relation, ids, copies = _unique(connection, log, seen, "part_table")
             tally = tally_relation(connection, relation, one_each=one_each)
     except duckdb.Error as error:
         raise _unreadable(head, error) from error
@@ -91,7 +90,7 @@ def _viewable(head: Head, log: LogFormat) -> bool:
 
 
 def _count_view(
-    connection: DuckDBPyConnection, log: LogFormat, state: State, rows: str, one_each: bool
+    connection: DuckDBPyConnection, log: LogFormat, seen: Seen, rows: str, one_each: bool
 ) -> tuple[Tally, Any, int]:
     """Count rows where they lie: on trust, and again with every check where that was wrong."""
     used = "is_used"
@@ -100,7 +99,7 @@ def _count_view(
     if (connection.execute(sql).fetchone() or (1,))[0]:
         used = "kind = 'used'"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {checked_select(rows)}")
-    relation, ids, copies = _unique(connection, log, state, "part_view")
+    relation, ids, copies = _unique(connection, log, seen, "part_view")
     tally = tally_relation(connection, relation, one_each=one_each, used=used)
     return tally, ids, copies
 
@@ -120,17 +119,18 @@ def _stage(connection: DuckDBPyConnection, head: Head, select: str) -> list[tupl
 
 
 def _unique(
-    connection: DuckDBPyConnection, log: LogFormat, state: State, relation: str
+    connection: DuckDBPyConnection, log: LogFormat, seen: Seen, relation: str
 ) -> tuple[str, Any, int]:
     if "request_id" not in log.rows:
         return relation, None, 0
     ids = sorted_ids(connection, relation)
     inside = repeated(ids)
     before = ids[:0]
-    if state.seen:
+    if seen.parts:
         spans = connection.execute(f"SELECT min(start), max(start) FROM {relation}").fetchone()
         first, last = spans or (None, None)
-        before = seen_before(ids, [seen for seen in state.seen if seen.overlaps(first, last)])
+        near = [part for part in seen.parts if part.may_share(seen.source, first, last)]
+        before = seen_before(ids, near)
     if not len(inside) and not len(before):
         return relation, ids, 0
     unique = without_duplicates(connection, relation, inside, before)

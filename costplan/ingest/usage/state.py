@@ -77,7 +77,7 @@ class State:
             tally = from_json(saved["tally"])
             ids = self._ids(part)
             if ids.exists():
-                self.seen.append(SeenPart(ids, tally.first, tally.last))
+                self.seen.append(SeenPart(ids, part["file"], tally.first, tally.last))
             saved["tally"] = tally
         return saved
 
@@ -96,7 +96,7 @@ class State:
             with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as out:
                 np.save(out, ids)
             Path(out.name).replace(file)
-            self.seen.append(SeenPart(file, tally.first, tally.last))
+            self.seen.append(SeenPart(file, part["file"], tally.first, tally.last))
         saved = {"version": VERSION, "part": dict(part), **extra}
         saved["tally"] = None if tally is None else to_json(tally)
         if self.kept:
