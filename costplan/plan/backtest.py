@@ -174,7 +174,6 @@ def run_backtest(
     import numpy as np
 
     from costplan.evidence.cells import collect_answers, count_cells
-    from costplan.evidence.costs import margin_z
 
     _check_arguments(ceilings, splits, folds, questions_per_class, confidence)
     answers, notes = _judgeable(collect_answers(outcomes))
@@ -185,23 +184,22 @@ def run_backtest(
         raise InputError(
             [Fault("the best option costs nothing: there is no ceiling to plan under")]
         )
-    results = []
-    for number, (planning, held) in enumerate(
-        draw_splits(answers, splits, seed, folds, questions_per_class)
-    ):
-        split = Split(answers, planning, held, weights)
-        if split.feasible:
-            z = margin_z(float(split.usable.sum(1).mean()), confidence)
-            results.append(_judge_split(split, number, ceilings, unit, z))
-    if len(results) < splits:
+    results = [
+        _judge_split(Split(answers, planning, held, weights), number, ceilings, unit, confidence)
+        for number, (planning, held) in enumerate(
+            draw_splits(answers, splits, seed, folds, questions_per_class)
+        )
+    ]
+    judged = [result for result in results if result is not None]
+    if len(judged) < splits:
         notes.append(
             Note(
                 "splits-left-out",
-                f"{splits - len(results)} of {splits} splits leave a class without a measured and "
+                f"{splits - len(judged)} of {splits} splits leave a class without a measured and "
                 "priced option; they are left out",
             )
         )
-    trials = tuple(trial for result in results for trial in result.trials)
+    trials = tuple(trial for result in judged for trial in result.trials)
     rows = tuple(_at_ceiling(fraction, fraction * unit, trials) for fraction in ceilings)
     return Backtest(
         dataset=" + ".join(outcomes.dataset.names),
@@ -215,7 +213,7 @@ def run_backtest(
         best_single_option=None if best is None else answers.options[best],
         ceilings=rows,
         summary=_summarise(rows, trials),
-        money_to_keep_95=_money_to_keep(results),
+        money_to_keep_95=_money_to_keep(judged),
         trials=trials,
         notes=(*answers.notes, *notes),
     )
@@ -296,9 +294,14 @@ def _reference(cells: Cells, weights: Array) -> tuple[int | None, float]:
 
 
 def _judge_split(
-    split: Split, number: int, ceilings: Sequence[float], unit: float, z: float
-) -> SplitResult:
-    """Plan and judge one split at every ceiling."""
+    split: Split, number: int, ceilings: Sequence[float], unit: float, confidence: float
+) -> SplitResult | None:
+    """Plan and judge one split at every ceiling; None where a class has nothing to plan with."""
+    from costplan.evidence.costs import margin_z
+
+    if not split.feasible:
+        return None
+    z = margin_z(float(split.usable.sum(1).mean()), confidence)
     trials = [split.trial(number, fraction, fraction * unit, z) for fraction in ceilings]
     accuracy, usd = split.realise(split.single(math.inf))
     return SplitResult(
