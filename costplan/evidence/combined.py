@@ -49,9 +49,16 @@ def combine_evidence(
 
 
 def estimate_combined(cells: Cells, curve: PublishedCurve, transfer: Transfer) -> Estimates:
-    """Estimate the cells with the curve as an anchor of the option effects."""
+    """Estimate the cells with the curve as an anchor of the option effects.
+
+    The spreads come from the options of the cells; the others have nothing to say about them.
+    """
+    local = estimate_cells(cells, _anchor(curve, cells.options, transfer))
     options = tuple(sorted({*cells.options, *curve.options}))
-    return estimate_cells(_with_options(cells, options), _anchor(curve, options, transfer))
+    if options == cells.options:
+        return local
+    anchor = _anchor(curve, options, transfer)
+    return estimate_cells(_with_options(cells, options), anchor, local.fit.spreads)
 
 
 def _anchor(curve: PublishedCurve, options: Sequence[Option], transfer: Transfer) -> Anchor:
@@ -61,12 +68,14 @@ def _anchor(curve: PublishedCurve, options: Sequence[Option], transfer: Transfer
         + np.diag(curve.bridge)
         + curve.mixing @ curve.covariance @ curve.mixing.T
     )
-    inverse = np.linalg.inv(covariance)
-    at = np.array([options.index(option) for option in curve.options])
+    place = {option: i for i, option in enumerate(options)}
+    known = [i for i, option in enumerate(curve.options) if option in place]
+    at = [place[curve.options[i]] for i in known]
+    inverse = np.linalg.inv(covariance[np.ix_(known, known)])
     precision = np.zeros((len(options), len(options)))
     precision[np.ix_(at, at)] = 0.5 * (inverse + inverse.T)
     pull = np.zeros(len(options))
-    pull[at] = inverse @ curve.logit
+    pull[at] = inverse @ curve.logit[known]
     return Anchor(precision, pull)
 
 

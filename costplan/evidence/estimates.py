@@ -13,7 +13,7 @@ from costplan.evidence.belief import Belief, Beliefs, Forecast, Option, two_side
 from costplan.evidence.cells import Cells, Mask, collect_answers, count_cells
 from costplan.evidence.costs import shrunken_cv2
 from costplan.evidence.logistic import Array, moments
-from costplan.evidence.logit import Anchor, LogitFit, fit_logits
+from costplan.evidence.logit import Anchor, LogitFit, Spreads, fit_logits
 
 MIN_QUESTIONS = 4.0
 """Questions that an option needs in a class before a plan may rest on it."""
@@ -99,9 +99,13 @@ class Estimates:
         )
 
 
-def estimate_cells(cells: Cells, anchor: Anchor | None = None) -> Estimates:
-    """Estimate all cells jointly from their counts."""
-    fit = fit_logits(cells.n, cells.mean, cells.phi, paired=PAIRED * cells.paired, anchor=anchor)
+def estimate_cells(
+    cells: Cells, anchor: Anchor | None = None, known: Spreads | None = None
+) -> Estimates:
+    """Estimate all cells jointly from their counts; known: spreads to take as they are."""
+    fit = fit_logits(
+        cells.n, cells.mean, cells.phi, paired=PAIRED * cells.paired, anchor=anchor, known=known
+    )
     variance = fit.variance
     mean, spread = moments(fit.logit, variance)
     widen = widening(float(np.median(cells.questions)) if len(cells.questions) else 0.0)

@@ -134,12 +134,14 @@ def fit_logits(
     *,
     paired: float = 0.0,
     anchor: Anchor | None = None,
+    known: Spreads | None = None,
 ) -> LogitFit:
     """Fit the model to cells of n questions with these mean scores; shapes (C, M).
 
     A cell with n = 0 is missing. phi is the variance of one question's score divided by p(1-p):
     1 for single right-or-wrong answers, less for averaged or partial ones. paired is the
     correlation of two options' scores on one question, 0 where they answered different ones.
+    known: spreads to take as they are.
     """
     n = np.asarray(n, dtype=float)
     seen = n > 0
@@ -147,7 +149,10 @@ def fit_logits(
     p = _start(n, y, seen)
     spreads = np.array([0.5, 0.35, 0.7])
     tails = _Tails(np.ones(n.shape[1]), np.ones(n.shape))
-    free = _free_spreads(seen, spreads, anchor)
+    if known is None:
+        free = _free_spreads(seen, spreads, anchor)
+    else:
+        free, spreads = [], np.array([known.of_classes, known.of_interactions, known.of_options])
     answers = np.where(seen, n / phi, 0.0)
     z, variance = _linearised(p, y, answers)
     for _ in range(ROUNDS):
