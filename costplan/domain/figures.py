@@ -83,10 +83,19 @@ def write_count(number: float | Decimal | None) -> str:
 
 
 def write_value(number: float | Decimal | None, unit: str) -> str:
-    """Write a value in its unit: dollars, or plain."""
+    """Write a value in its unit: dollars, right answers, or the user's weights."""
     if number is None:
         return UNKNOWN
-    return write_usd(Decimal(str(number))) if unit == "usd" else write_count(number)
+    if unit == "usd":
+        return write_usd(Decimal(str(number)))
+    return write_count(number)
+
+
+def write_gain(number: float, unit: str) -> str:
+    """Write a gain with what it is a gain of: "$1,303 of value", "37 right answers"."""
+    if unit == "usd":
+        return f"{write_value(number, unit)} of value"
+    return f"{write_count(number)} {'right answers' if unit == 'requests' else 'of value'}"
 
 
 def write_change(difference: Decimal) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from costplan import __version__
 from costplan.plan.baselines import find_rivals
-from costplan.plan.case import Case
+from costplan.plan.case import Case, value_unit
 from costplan.plan.considered import consider
 from costplan.plan.frontier import trace_frontier
 from costplan.plan.horizon import is_monthly, merge_plans, split_months
@@ -74,13 +74,6 @@ def _now() -> str:
     return now.replace(microsecond=0).isoformat()
 
 
-def _value_unit(case: Case) -> str:
-    tasks = [part.task for part in case.classes]
-    if all(task.value_usd is not None for task in tasks):
-        return "usd"
-    return "weight" if any(task.weight is not None for task in tasks) else "requests"
-
-
 def _common(case: Case, manner: Manner) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -90,7 +83,7 @@ def _common(case: Case, manner: Manner) -> dict[str, object]:
         "confidence": 0.0 if manner.naive else float(case.workload.confidence),
         "workload": _reference(case),
         "splits": case.workload.splits,
-        "value_unit": _value_unit(case),
+        "value_unit": value_unit(case),
         "prices": list_prices(case),
     }
 

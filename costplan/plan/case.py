@@ -67,3 +67,11 @@ class Case:
     """Day on which models end, where one is announced."""
     notes: tuple[Note, ...] = ()
     """What the reader must know."""
+
+
+def value_unit(case: Case) -> str:
+    """Unit of a case's value: dollars, the user's weights, or right answers ("requests")."""
+    tasks = [part.task for part in case.classes]
+    if all(task.value_usd is not None for task in tasks):
+        return "usd"
+    return "weight" if any(task.weight is not None for task in tasks) else "requests"

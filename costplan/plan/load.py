@@ -70,6 +70,9 @@ def _change(record: R, changes: dict[str, object]) -> R:
         return type(record).model_validate(dict(record) | changes)
     except ValidationError as error:
         raise InputError(
-            Fault(f"--{str(detail['loc'][0]).replace('_', '-')}: {detail['msg']}")
+            Fault(
+                f"--{str(detail['loc'][0]).replace('_', '-')} "
+                f"{detail['msg'].replace('Input should', 'must')}, not {detail['input']}"
+            )
             for detail in error.errors(include_url=False)
         ) from error

@@ -17,6 +17,7 @@ from costplan.domain.figures import (
     write_usd,
     write_value,
 )
+from costplan.files.workload import find_doubts
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case
 from costplan.plan.margin import usd_sd, with_margin, z_of
@@ -126,6 +127,10 @@ def list_warnings(
         *_warn_of_ends(case, allocation),
     ]
     said += _warn_of_prices(case, allocation)
+    said += [
+        PlanWarning(code="no_effect", task_class=None, message=doubt.message)
+        for doubt in find_doubts(case.workload)
+    ]
     said += [
         PlanWarning(code=note.code, task_class=note.task_class, message=note.message)
         for note in case.notes

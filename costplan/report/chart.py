@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 HEIGHT = 10
+TICK = 10
+"""Columns between two marks of the horizontal axis."""
 MARGIN = 18
 """Columns that the vertical axis takes."""
 
@@ -46,8 +49,11 @@ def draw_curve(
     figure.width, figure.height = max(width - MARGIN, 20), height
     figure.with_colors = False
     figure.x_label, figure.y_label = "", ""
+    figure.origin = False
     xs, ys = zip(*points, *marks, strict=True)
-    figure.set_x_limits(0, max(xs) or 1.0)
+    columns = max(2, figure.width // TICK)
+    figure.width = columns * TICK
+    figure.set_x_limits(0, _round_step(max(xs) / columns) * columns)
     low, high = min(ys), max(ys)
     pad = max((high - low) * 0.05, 0.5)
     figure.set_y_limits(max(0.0, low - pad), min(100.0, high + pad))
@@ -56,8 +62,16 @@ def draw_curve(
     figure.plot([x for x, _ in points], [y for _, y in points])
     if marks:
         figure.scatter([x for x, _ in marks], [y for _, y in marks], marker="●")
-    lines = [line.replace("()", "").rstrip() for line in figure.show().splitlines()]
+    lines = [line.replace("()", "").rstrip(" \u2800") for line in figure.show().splitlines()]
     return Text("\n".join([title, *lines]))
+
+
+def _round_step(least: float) -> float:
+    """Give the smallest round number, 1, 2, 2.5 or 5 times a power of ten, that is no less."""
+    if least <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= least * (1 - 1e-9))
 
 
 def _write_x(x: float, *, dollars: bool) -> str:

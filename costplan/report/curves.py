@@ -57,18 +57,16 @@ def _table(found: list[BenchmarkSummary]) -> object:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("Kind of task", overflow="fold", min_width=12)
-    table.add_column("Benchmark", overflow="fold", min_width=20)
-    table.add_column("Source", overflow="fold", min_width=12)
-    table.add_column("Questions", justify="right", no_wrap=True)
+    table.add_column("Kind of task, and benchmark", overflow="fold", min_width=24)
+    table.add_column("Source", no_wrap=True)
+    table.add_column("Asked", justify="right", no_wrap=True)
     table.add_column("Models", justify="right", no_wrap=True)
     table.add_column("Curves", justify="right", no_wrap=True)
     table.add_column("Sized", no_wrap=True)
     for kind, group in groupby(found, key=lambda summary: summary.task_kind):
-        heading = kind
+        table.add_row(kind, style="bold")
         for summary in group:
-            table.add_row(heading, *_cells(summary))
-            heading = ""
+            table.add_row(*_cells(summary))
     return table
 
 
@@ -81,7 +79,7 @@ def _cells(summary: BenchmarkSummary) -> list[str]:
     else:
         sized = "dollars" if summary.with_usd else UNKNOWN
     return [
-        summary.benchmark,
+        f"  {summary.benchmark}",
         summary.source,
         write_count(summary.n_questions),
         str(len(summary.settings)),

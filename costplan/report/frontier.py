@@ -6,18 +6,17 @@ import csv as csv_format
 import io
 import sys
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costplan.domain.figures import (
-    write_count,
     write_percent,
     write_period,
     write_seconds,
     write_usd,
+    write_value,
 )
-from costplan.plan.case import Case
+from costplan.plan.case import Case, value_unit
 from costplan.plan.frontier import Curve, Stage
 from costplan.report.chart import draw_curve
 from costplan.report.csv import neutralize
@@ -52,7 +51,7 @@ def write_curve(case: Case, curve: Curve, *, csv: Path | None, as_json: bool) ->
     console.print(
         draw_curve(points, [], title=title, width=min(console.width, 100), dollars=dollars)
     )
-    console.print(_table(curve))
+    console.print(_table(curve, value_unit(case)))
     console.print(_say_proof(curve))
 
 
@@ -90,7 +89,7 @@ def _say_proof(curve: Curve) -> str:
     return f"{len(curve.stages)} ceilings solved one by one, {kind}; nothing is said between them."
 
 
-def _table(curve: Curve) -> RenderableType:
+def _table(curve: Curve, unit: str) -> RenderableType:
     from rich import box
     from rich.table import Table
 
@@ -98,9 +97,10 @@ def _table(curve: Curve) -> RenderableType:
     table.add_column("Dollars" if curve.ceiling == "usd" else "Mean latency", justify="right")
     table.add_column("Accuracy", justify="right", no_wrap=True)
     table.add_column("Value", justify="right", no_wrap=True)
-    table.add_column("What changes on the way there", overflow="fold")
+    if curve.exact:
+        table.add_column("What changes on the way there", overflow="fold")
     for stage in _pick_rows(curve.stages):
-        table.add_row(*_cells(curve, stage))
+        table.add_row(*_cells(curve, stage, unit))
     return table
 
 
@@ -111,15 +111,11 @@ def _pick_rows(stages: tuple[Stage, ...]) -> list[Stage]:
     return [stages[place] for place in sorted(places)]
 
 
-def _cells(curve: Curve, stage: Stage) -> list[str]:
+def _cells(curve: Curve, stage: Stage, unit: str) -> list[str]:
     amount = stage.amount
     shown = write_usd(amount) if curve.ceiling == "usd" else write_seconds(amount)
-    change = ""
-    if stage.task_class is not None:
-        change = f"{stage.task_class}: {stage.before} → {stage.after}"
-    return [
-        shown,
-        write_percent(stage.accuracy),
-        write_count(Decimal(repr(round(stage.value, 2)))),
-        change,
-    ]
+    cells = [shown, write_percent(stage.accuracy), write_value(round(stage.value, 2), unit)]
+    if not curve.exact:
+        return cells
+    change = f"{stage.task_class}: {stage.before} → {stage.after}"
+    return [*cells, "" if stage.task_class is None else change]

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from costplan.domain.figures import write_period
 from costplan.domain.money import round_to_unit
-from costplan.plan.model import Considered, Plan
+from costplan.plan.insight import Considered
+from costplan.plan.model import Plan
 from costplan.plan.stop import Pick
 from costplan.report.page_tables import FATES, NAMES, Table, plan_picks
 

@@ -17,7 +17,8 @@ from costplan.domain.figures import (
     write_value,
 )
 from costplan.domain.money import round_to_foot
-from costplan.plan.model import Accuracy, Considered, Line, Plan
+from costplan.plan.insight import Accuracy, Considered
+from costplan.plan.model import Line, Plan
 from costplan.plan.stop import Pick
 
 MOST_ROWS = 100

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from costplan.domain.figures import (
     UNKNOWN,
     write_count,
+    write_gain,
     write_percent,
     write_period,
     write_points,
@@ -32,6 +33,7 @@ BASELINE_WORDS = {
     "highest_effort": "highest effort",
     "today": "today",
 }
+GRADE_MARKS = {"stated": "S", "measured": "M", "published": "P", "assumed": "A"}
 MOST_NAMED = 3
 MONTH = re.compile(r"^\d{4}-\d{2}\.| \d{4}-\d{2}(?=\.)")
 """How a ceiling's name carries the month of a horizon."""
@@ -63,12 +65,14 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
             yield from list_months_table(plan)
         else:
             yield _class_table(plan, width)
+            if width < WIDE:
+                yield "Ev.: how good the evidence is: " + _explain_marks(plan)
         yield ""
-        yield _ceiling_table(plan)
+        yield from _ceiling_table(plan)
         yield ""
     yield _baseline_table(plan)
+    yield ""
     if plan.next_steps:
-        yield ""
         yield from _list("What more would buy", _next_steps(plan))
     if plan.unknowns:
         yield from _list("What to measure first", _unknowns(plan))
@@ -120,18 +124,27 @@ def _class_table(plan: Plan, width: int) -> RenderableType:
         table.add_column("Choice", overflow="fold", max_width=34)
         table.add_column("Requests", justify="right", no_wrap=True)
     else:
-        table.add_column("Class, and choice", overflow="fold", min_width=20)
+        table.add_column("Class, and choice", overflow="fold", min_width=min(30, _widest(plan) + 2))
     table.add_column("Share", justify="right", no_wrap=True)
     table.add_column("Dollars", justify="right", no_wrap=True)
     table.add_column("Accuracy", justify="right", no_wrap=True)
     table.add_column("Mean / p95", justify="right", no_wrap=True)
-    table.add_column("Evidence", no_wrap=True)
+    table.add_column("Evidence" if roomy else "Ev.", no_wrap=True)
     *rows, totals = _class_rows(plan, roomy=roomy)
     for row in rows:
         table.add_row(*row)
     table.add_section()
     table.add_row(*totals, style="bold")
     return table
+
+
+def _widest(plan: Plan) -> int:
+    return max((len(line.option) for line in plan.lines), default=0)
+
+
+def _explain_marks(plan: Plan) -> str:
+    grades = dict.fromkeys(line.accuracy.grade for line in plan.lines)
+    return ", ".join(f"{GRADE_MARKS[grade]} {grade}" for grade in grades)
 
 
 def _class_rows(plan: Plan, *, roomy: bool) -> Iterable[list[str]]:
@@ -147,7 +160,7 @@ def _class_rows(plan: Plan, *, roomy: bool) -> Iterable[list[str]]:
             f"GPU {line.pool}" if line.pool else usd,
             _write_accuracy(line.accuracy),
             _write_latency(line),
-            line.accuracy.grade,
+            line.accuracy.grade if roomy else GRADE_MARKS[line.accuracy.grade],
         ]
         if roomy:
             yield [name, line.option, write_count(line.requests_planned), *cells]
@@ -206,7 +219,7 @@ def _write_latency(line: Line) -> str:
     return f"{mean.removesuffix(' s')} / {p95}"
 
 
-def _ceiling_table(plan: Plan) -> RenderableType:
+def _ceiling_table(plan: Plan) -> Iterable[RenderableType]:
     from rich import box
     from rich.table import Table
 
@@ -226,10 +239,10 @@ def _ceiling_table(plan: Plan) -> RenderableType:
     if low != high:
         said += f", likely {write_usd(low)} to {write_usd(high)}"
     if not plan.ceilings:
-        return f"{said}. No ceiling is set."
-    table.caption = said
-    table.caption_justify = "left"
-    return table
+        yield f"{said}. No ceiling is set."
+        return
+    yield table
+    yield f"{said}."
 
 
 def _tightest(plan: Plan) -> Iterable[Ceiling]:
@@ -293,20 +306,21 @@ def _baseline_cells(rival: Baseline, unit: str) -> list[str]:
 def _next_steps(plan: Plan) -> Iterable[str]:
     for step in plan.next_steps:
         more = f"{_write_amount(step.name, step.step)} more of {step.name}"
-        gain = write_value(step.value, plan.value_unit)
         if step.value <= 0:
-            yield f"{more}: nothing; another limit holds"
+            yield f"{more}: nothing"
+        elif plan.objective.minimize:
+            yield f"{more}: saves {write_usd(Decimal(repr(round(step.value, 2))))}"
         elif plan.objective.maximize == "accuracy":
             yield f"{more}: {write_points(step.value)} of accuracy"
-        elif step.accuracy is None:
-            yield f"{more}: {gain} of value"
         else:
-            yield f"{more}: {gain} of value, {write_points(step.accuracy)} of accuracy"
+            points = "" if step.accuracy is None else f", {write_points(step.accuracy)} of accuracy"
+            yield f"{more}: {write_gain(step.value, plan.value_unit)}{points}"
 
 
 def _unknowns(plan: Plan) -> Iterable[str]:
     for unknown in plan.unknowns:
-        gain = write_value(unknown.gain, plan.value_unit)
+        unit = "requests" if plan.objective.maximize == "accuracy" else plan.value_unit
+        gain = write_gain(unknown.gain, unit)
         names = ", ".join(unknown.options[:MOST_NAMED])
         more = len(unknown.options) - MOST_NAMED
         if more > 0:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from costplan.domain.errors import Fault, InputError
 from costplan.plan.model import Plan
@@ -40,6 +40,29 @@ def _write_odd(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
+class Trimmed:
+    """Text on its way into a pipe or file: no spaces at line ends."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write on to a stream."""
+        self._stream = stream
+        self.encoding = stream.encoding
+        self._held = ""
+
+    def write(self, text: str) -> int:
+        """Hold back spaces until something follows them on their line."""
+        whole = self._held + text
+        *lines, last = whole.split("\n")
+        kept = last.rstrip(" ")
+        self._held = last[len(kept) :]
+        self._stream.write("".join(f"{line.rstrip(' ')}\n" for line in lines) + kept)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream; spaces stay held."""
+        self._stream.flush()
+
+
 def open_console() -> Console:
     """Open standard output for people: the terminal's width, 100 columns in a pipe."""
     from rich.console import Console
@@ -52,7 +75,8 @@ def open_console() -> Console:
             raise SystemExit(0)
 
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 100
-    return Terminal(width=width, highlight=False, soft_wrap=False)
+    stream = sys.stdout if sys.stdout.isatty() else cast("TextIO", Trimmed(sys.stdout))
+    return Terminal(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
 def save_text(path: Path, text: str) -> None:
