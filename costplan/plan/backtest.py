@@ -191,14 +191,6 @@ def run_backtest(
         )
     ]
     judged = [result for result in results if result is not None]
-    if len(judged) < splits:
-        notes.append(
-            Note(
-                "splits-left-out",
-                f"{splits - len(judged)} of {splits} splits leave a class without a measured and "
-                "priced option; they are left out",
-            )
-        )
     trials = tuple(trial for result in judged for trial in result.trials)
     rows = tuple(_at_ceiling(fraction, fraction * unit, trials) for fraction in ceilings)
     return Backtest(
@@ -215,7 +207,7 @@ def run_backtest(
         summary=_summarise(rows, trials),
         money_to_keep_95=_money_to_keep(judged),
         trials=trials,
-        notes=(*answers.notes, *notes),
+        notes=(*answers.notes, *notes, *_splits_left_out(splits - len(judged), splits)),
     )
 
 
@@ -278,6 +270,15 @@ def _judgeable(answers: Answers) -> tuple[Answers, list[Note]]:
 
 def _left_out(name: str, why: str) -> Note:
     return Note("class-left-out", f"class {name!r} {why}; it is left out", name)
+
+
+def _splits_left_out(count: int, splits: int) -> list[Note]:
+    """Say how many splits could not be planned."""
+    text = (
+        f"{count} of {splits} splits leave a class without a measured and priced option; they are "
+        "left out"
+    )
+    return [Note("splits-left-out", text)] if count else []
 
 
 def _reference(cells: Cells, weights: Array) -> tuple[int | None, float]:
