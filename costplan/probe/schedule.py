@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
-FIRST_QUESTIONS = 6
+FIRST_QUESTIONS = 4
 """Questions that every option is asked before anything is judged."""
-DRAWS = 200
-COVER = 0.9
+DRAWS = 400
+COVER = 0.7
 """Part of a class's gain that the options asked in a round must carry."""
 TOP_SHARE = 0.25
 """Part of the classes, best first, that get a step in a round."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from collections.abc import (
@@ -69,6 +70,9 @@ class Client:
 
     async def __aenter__(self) -> Client:
         """Get ready; connections are made on use."""
+        # httpcore logs every header that comes, and a server may echo a key there
+        for name in ("httpcore", "httpx"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._all = []
         return self
 

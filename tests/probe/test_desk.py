@@ -27,6 +27,10 @@ from costplan.probe.replay import replay
 from costplan.probe.results import outcome_rows, points, write_outcomes
 
 HERE = Path(__file__).parent
+GROWTH = 400
+"""Bytes that the journal grows by before a kill."""
+KILLS = int(os.environ.get("COSTPLAN_KILLS", "6"))
+"""Kills of the test that kills; each starts a process."""
 
 
 def cost(line):
@@ -166,15 +170,15 @@ def test_kill_9_at_any_moment_loses_and_repeats_nothing(tmp_path):
     server, url = start_server(tmp_path, delay_s="0.02")
     kills = 0
     try:
-        for _ in range(60):
+        for _ in range(KILLS + 20):
             command = [sys.executable, str(HERE / "bench_desk.py"), url, str(journal), "30", "5"]
             process = subprocess.Popen(command, stderr=subprocess.PIPE)
-            if kills < 8:
+            if kills < KILLS:
                 seen = journal.stat().st_size if journal.exists() else 0
                 deadline = time.monotonic() + 20
                 while process.poll() is None and time.monotonic() < deadline:
                     size = journal.stat().st_size if journal.exists() else 0
-                    if size > seen + 400:
+                    if size > seen + GROWTH:
                         break
                     time.sleep(0.001)
                 time.sleep(chance.random() * 0.03)
