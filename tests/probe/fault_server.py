@@ -14,6 +14,7 @@ import hashlib
 import json
 import random
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -129,8 +130,10 @@ class FaultServer:
         self.seen += 1
         fate = self._fate()
         self.fates[fate] += 1
+        began = time.perf_counter()
         if self.delay_s:
-            await asyncio.sleep(self.delay_s)
+            # not in step, else all calls would come back at once
+            await asyncio.sleep(self.delay_s * (0.5 + self.random.random()))
         plain = {
             "limited": reply(429, b'{"error": {"message": "slow down"}}'),
             "limited_hint": reply(
@@ -150,7 +153,7 @@ class FaultServer:
         if fate == "hang":
             await asyncio.sleep(self.hang_s)
             return False
-        data = await self._whole(first, body, fate)
+        data = await self._whole(first, body, fate, began)
         if fate == "cut":
             writer.write(data[: len(data) * 2 // 3])
             await writer.drain()
@@ -160,7 +163,7 @@ class FaultServer:
         await writer.drain()
         return True
 
-    async def _whole(self, first, body, fate):
+    async def _whole(self, first, body, fate, began):
         """Make the whole reply, here or at the server behind."""
         asked = json.loads(body)
         prompt = asked["messages"][-1]["content"]
@@ -179,7 +182,8 @@ class FaultServer:
         if self.log:
             with Path(self.log).open("a") as file:
                 file.write(json.dumps(line) + "\n")
-        return reply(200, data, kind="text/event-stream")
+        spent = [("openai-processing-ms", str(round(1000 * (time.perf_counter() - began))))]
+        return reply(200, data, spent, kind="text/event-stream")
 
     async def _forward(self, first, body):
         """Ask the server behind and give its reply as it came."""

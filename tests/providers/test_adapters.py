@@ -537,3 +537,20 @@ def test_garbage_is_a_fault_and_never_a_traceback(body, name):
     answers(lambda: speaks.decode(request, body, {}))
     answers(lambda: (fold := speaks.fold(), fold.feed("x", json.dumps(body)), fold.body()))
     assert str(speaks.classify(500, body, {}))
+
+
+def test_the_output_that_can_be_billed_is_bounded():
+    """Where the cap leaves reasoning open, a budget bounds the bill, or the call is refused."""
+    from costplan.providers.table import PROVIDERS, most_output_tokens
+
+    openai, qwen = PROVIDERS["openai-chat"][1], PROVIDERS["qwen"][1]
+    plain = asked(setting=Setting("x", effort="high"), cap=500)
+    assert most_output_tokens(openai, plain) == 500
+    budget = asked(setting=Setting("x", budget=4000, switch=Switch.ON), cap=500)
+    assert most_output_tokens(qwen, budget) == 4500
+    raw = asked(setting=Setting("x", body={"thinking_budget": 4000}), cap=500)
+    assert most_output_tokens(qwen, raw) == 4500
+    off = asked(setting=Setting("x", switch=Switch.OFF), cap=500)
+    assert most_output_tokens(qwen, off) == 500
+    with pytest.raises(CallError, match="a budget must bound"):
+        most_output_tokens(qwen, plain)

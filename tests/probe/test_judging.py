@@ -1,0 +1,114 @@
+"""Marking by a paid judge, from the first verdict to the restart."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from bench_desk import PATIENCE, PRICE
+
+from costplan.probe.budget import Budget, Tariff
+from costplan.probe.desk import Ask, Contender, Desk, Ended, ask_all
+from costplan.probe.graders import Judge
+from costplan.probe.journal import Journal
+from costplan.probe.questions import Question
+from costplan.probe.records import read_tally
+from costplan.providers.limits import Gate
+from costplan.providers.reply import Answer, Finish, Reply
+from costplan.providers.request import Message, Request, Role, Setting
+from costplan.providers.usage import Usage
+
+GRADER = Judge(model="j", setting="low")
+QUESTIONS = [
+    Question(str(i), "c", (Message(Role.USER, f"say {i}"),), GRADER, f"yes {i}") for i in range(6)
+]
+
+
+def option(name, answer, calls, cap=100):
+    """Make an option that answers by a function."""
+
+    async def send(request):
+        calls.append((name, request.question_id))
+        text = answer(request)
+        usage = Usage(100, 20)
+        reply = Answer(text, Finish.STOP, "stop", usage, served_model=request.model)
+        return Reply(reply, datetime.now(UTC), 0.01)
+
+    template = Request("-", name, (Message(Role.USER, "-"),), Setting("low", effort="low"), cap)
+    return Contender(name, "low", name, template, send, Tariff(PRICE), Gate(), cap)
+
+
+def answers(request):
+    """Answer rightly but for one question."""
+    number = request.messages[-1].text.split()[-1]
+    return "no" if number == "3" else f"yes {number}"
+
+
+def verdicts(request):
+    """Judge by the fence, and say nothing readable about one question."""
+    if request.question_id == "5":
+        return "I cannot tell."
+    fenced = request.messages[-1].text.split("=" * 20)[1].strip()
+    return f"VERDICT: {'RIGHT' if fenced == f'yes {request.question_id}' else 'WRONG'}"
+
+
+def go(path, calls, limit="1", judge=verdicts, questions=QUESTIONS):
+    """Run the questions; gives outcomes and budget."""
+    outcomes = []
+    with Journal(path, ballast=0) as journal:
+        budget = Budget(Decimal(limit), journal.tally.committed_usd)
+        judges = {("j", "low"): option("j", judge, calls)}
+        desk = Desk(journal, budget, folder=path.parent, judges=judges, patience=PATIENCE)
+        asked = option("m", answers, calls)
+        asks = [Ask(question, asked) for question in questions]
+        asyncio.run(ask_all(desk, asks, workers=3, told=outcomes.append))
+    return outcomes, budget
+
+
+def test_a_judges_verdicts_are_paid_marked_and_kept(tmp_path):
+    """Replies and verdicts are paid once; an unreadable verdict is no mark, and no wrong answer."""
+    calls = []
+    outcomes, budget = go(tmp_path / "j", calls)
+    ended = {outcome.ask.question.id: outcome.ended for outcome in outcomes}
+    assert ended == {**dict.fromkeys("01234", Ended.ANSWERED), "5": Ended.UNMARKED}
+    assert len(calls) == 12
+    assert budget.spent_usd == 12 * Decimal("0.0004")
+    scores = {kept.key[1]: kept.score for kept in read_tally(tmp_path / "j").replies.values()}
+    assert scores == {"0": 1, "1": 1, "2": 1, "3": 0, "4": 1, "5": None}
+    again = []
+    outcomes, budget = go(tmp_path / "j", again)
+    # only the verdict that could not be read is asked again, from the answer that was put aside
+    assert again == [("j", "5")]
+    assert budget.spent_usd == 13 * Decimal("0.0004")
+    final = []
+    go(tmp_path / "j", final, judge=lambda request: "VERDICT: WRONG")
+    assert final == [("j", "5")]
+    assert not (tmp_path / "j.unmarked").exists()
+    assert go(tmp_path / "j", last := [])[0][0].ended is Ended.KEPT
+    assert last == []
+
+
+def test_without_money_for_the_judge_the_reply_is_kept_for_later(tmp_path):
+    """A reply that could be paid and its verdict that could not is unmarked, then marked."""
+    calls = []
+    worst = Ask(QUESTIONS[0], option("m", answers, [])).worst_usd
+    outcomes, _ = go(tmp_path / "j", calls, str(worst + Decimal("0.0005")), questions=QUESTIONS[:1])
+    assert [outcome.ended for outcome in outcomes] == [Ended.UNMARKED]
+    assert "no money for the judge" in outcomes[0].reason
+    later = []
+    outcomes, _ = go(tmp_path / "j", later, questions=QUESTIONS[:1])
+    assert [outcome.ended for outcome in outcomes] == [Ended.KEPT]
+    assert later == [("j", "0")]
+
+
+def test_a_changed_target_is_judged_again_when_the_answer_is_asked_again(tmp_path):
+    """A verdict of another target does not stand; without texts the question is paid again."""
+    calls = []
+    go(tmp_path / "j", calls, questions=QUESTIONS[:1])
+    changed = [replace(QUESTIONS[0], target="yes 0 indeed")]
+    again = []
+    outcomes, _ = go(tmp_path / "j", again, questions=changed)
+    assert again == [("m", "0"), ("j", "0")]
+    assert outcomes[0].again
