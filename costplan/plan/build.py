@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costplan import __version__
 from costplan.plan.baselines import find_rivals
 from costplan.plan.case import Case, value_unit
 from costplan.plan.considered import consider
+from costplan.plan.fallback import choose
 from costplan.plan.frontier import trace_frontier
 from costplan.plan.horizon import is_monthly, merge_plans, split_months
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
@@ -35,6 +37,7 @@ from costplan.plan.verdict import list_assumptions, list_warnings, pronounce
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
     from costplan.solve.solution import Solution
+    from costplan.solve.verify import Audit
 
 
 def build_plan(case: Case, manner: Manner | None = None) -> Plan:
@@ -88,20 +91,29 @@ def _common(case: Case, manner: Manner) -> dict[str, object]:
     }
 
 
-def _objective(case: Case, solution: Solution) -> Objective:
+def _objective(case: Case, solution: Solution, audit: Audit | None = None) -> Objective:
     aim = case.workload.objective
     target = aim.target_accuracy if aim.target_accuracy is not None else aim.target_value
+    bound = None if solution.bound is None else float(solution.bound)
+    value = None if solution.objective is None else float(solution.objective)
+    gap = solution.gap
+    if audit is not None and audit.objective != solution.objective:
+        value = float(audit.objective)
+        gap = None if bound is None else abs(bound - value) / max(abs(bound), abs(value), 1e-300)
     return Objective(
         maximize=aim.maximize,
         minimize=aim.minimize,
         target=None if target is None else float(target),
-        value=None if solution.objective is None else float(solution.objective),
-        bound=None if solution.bound is None else float(solution.bound),
-        gap=solution.gap,
+        value=value,
+        bound=bound,
+        gap=gap,
     )
 
 
 def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner: Manner) -> Plan:
+    rivals = find_rivals(case, problem, _margin_z(case, manner))
+    choice = choose(case, solved.allocation, () if manner.naive else rivals)
+    solved = replace(solved, allocation=choice.allocation)
     audit = solved.allocation.audit(problem)
     if not audit.ok:
         broken = ", ".join(usage.name for usage in audit.violations)
@@ -109,15 +121,14 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     confidence = float(case.workload.confidence)
     lines = list_lines(solved.allocation)
     totals = total_up(solved.allocation, audit, confidence)
-    rivals = find_rivals(case, problem, _margin_z(case, manner))
     considered, changes = consider(case, solved.problem, solved.solution)
     ceilings = list_ceilings(solved.problem, solved.solution, audit)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
-            "status": solved.solution.status.value,
+            "status": "feasible" if choice.fell_back else solved.solution.status.value,
             "solver": solved.solution.solver,
-            "objective": _objective(case, solved.solution),
+            "objective": _objective(case, solved.solution, audit),
             "verdict": "",
             "lines": lines,
             "totals": totals,
@@ -153,13 +164,17 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
         }
     )
     warned = draft.model_copy(
-        update={"warnings": tuple(list_warnings(draft, case, solved.allocation, sure=sure))}
+        update={
+            "warnings": tuple(
+                list_warnings(draft, case, solved.allocation, sure=sure, fell_back=choice.fell_back)
+            )
+        }
     )
     return warned.model_copy(update={"verdict": pronounce(warned)})
 
 
 def _margin_z(case: Case, manner: Manner) -> float:
-    return 0.0 if manner.naive else z_of(float(case.workload.confidence))
+    return 0.0 if manner.naive else z_of(case)
 
 
 def _value_per_usd(ceilings: Sequence[Ceiling]) -> float:

@@ -139,13 +139,18 @@ def _gather_classes(
 def _gather_class(
     task: TaskClass, workload: Workload, market: Market, tables: Tables, sources: Sources
 ) -> Part:
+    from costplan.evidence.published import read_curve
+
     stated = tuple(state_option(option) for option in task.options)
     evidence = task.evidence
     beliefs: Beliefs | None
     if evidence is None:
         return ClassCase(task, stated, (), "stated in the workload"), None, []
     if evidence.outcomes is not None:
-        part, measured, notes = gather_measured(task, evidence, market, tables)
+        curve = None
+        if evidence.benchmark is not None:
+            curve = read_curve(_rows_of(task, evidence, market, sources.measurements)[1])
+        part, measured, notes = gather_measured(task, evidence, market, tables, curve)
         belief = measured.classes[task.name]
         weighed = weigh(part.options, belief, float(workload.confidence))
         part, beliefs = replace(part, options=weighed), measured
@@ -160,13 +165,7 @@ def _gather_published(
 ) -> Part:
     from costplan.evidence.published import read_curve
 
-    source, others = choose_source(task, evidence, market, sources.measurements)
-    rows = [
-        row
-        for row in sources.measurements
-        if (row.source, row.benchmark, row.samples) == (source, evidence.benchmark, 1)
-        and row.model in market.profiles
-    ]
+    (source, others), rows = _rows_of(task, evidence, market, sources.measurements)
     drafts = list(draft_options(rows, dict(market.profiles)))
     options, exclusions = _price_drafts(task, drafts, market, rows, sources.measurements)
     curve = read_curve(rows)
@@ -180,6 +179,20 @@ def _gather_published(
         notes.append(Note("source_chosen", said, task.name))
     said = f"{evidence.benchmark} ({source})"
     return ClassCase(task, believed, exclusions, said), beliefs, notes
+
+
+def _rows_of(
+    task: TaskClass, evidence: Evidence, market: Market, measurements: Sequence[Measurement]
+) -> tuple[tuple[str, list[str]], list[Measurement]]:
+    """Choose a source for the class's benchmark, and take its single calls of known models."""
+    source, others = choose_source(task, evidence, market, measurements)
+    rows = [
+        row
+        for row in measurements
+        if (row.source, row.benchmark, row.samples) == (source, evidence.benchmark, 1)
+        and row.model in market.profiles
+    ]
+    return (source, others), rows
 
 
 def choose_source(

@@ -109,6 +109,25 @@ def forecast_accuracy(
     return beliefs.forecast(shares, weights, confidence=confidence, minus=others)
 
 
+def forecast_gain(allocation: Allocation, minus: Allocation) -> Forecast | None:
+    """Forecast what an allocation brings more than another, as a share of all there is to win.
+
+    Classes weigh as the objective weighs them: by requests, or by the worth of their answers.
+    """
+    case = allocation.case
+    shares, volumes = _uncertain_shares(allocation)
+    others, _ = _uncertain_shares(minus)
+    if not shares and not others:
+        return None
+    by_worth = case.workload.objective.maximize == "value"
+    worth = {part.task.name: float(part.task.worth) if by_worth else 1.0 for part in case.classes}
+    whole = sum(volume * worth[name] for name, volume in volumes.items())
+    if whole <= 0:
+        return None
+    weights = {name: volume * worth[name] / whole for name, volume in volumes.items()}
+    return case.beliefs.forecast(shares, weights, minus=others)
+
+
 def _uncertain_shares(
     allocation: Allocation,
 ) -> tuple[dict[str, dict[tuple[str, str], float]], dict[str, float]]:

@@ -1,7 +1,7 @@
 """The dollar ceiling kept with confidence: how far the bill may stray from its forecast.
 
 Costs are raw means of token counts; a planner that picks what looked cheap picks what was lucky.
-So a plan of k dollars keeps k * exp(z * sd / k) under the ceiling, with z = 2.5 at a confidence
+So a plan of k dollars keeps k * exp(z * sd / k) under the ceiling, with z up to 2.5 at a confidence
 of 0.9 (calibrated by backtest on tables of real outcomes).
 """
 
@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from statistics import NormalDist
+from statistics import median
 from typing import Generic, TypeVar
 
 from costplan.plan.allocation import Allocation
+from costplan.plan.case import Case
 
 STEPS = 20
 """Most planning budgets that are tried."""
@@ -24,12 +25,18 @@ CENT = Decimal("0.01")
 Planned = TypeVar("Planned")
 
 
-def z_of(confidence: float) -> float:
-    """Standard errors to keep, growing with the confidence like the one-sided normal quantile."""
-    from costplan.evidence.costs import MARGIN_Z
+def z_of(case: Case, confidence: float | None = None) -> float:
+    """Standard errors to keep at a confidence, the workload's when absent.
 
-    normal = NormalDist()
-    return MARGIN_Z * normal.inv_cdf(confidence) / normal.inv_cdf(0.9)
+    They grow with the options among which a class may choose: who picks among many picks those
+    whose costs were measured too low.
+    """
+    from costplan.evidence.costs import margin_z
+
+    counts = [sum(option.usd_relative_sd > 0 for option in part.options) for part in case.classes]
+    uncertain = [count for count in counts if count]
+    sure = float(case.workload.confidence) if confidence is None else confidence
+    return margin_z(median(uncertain), sure) if uncertain else 0.0
 
 
 def usd_sd(allocation: Allocation) -> float:
@@ -69,7 +76,7 @@ class Kept(Generic[Planned]):
     """The plan that keeps the ceiling with confidence."""
 
     planned: Planned
-    """The plan; the one without margin where none keeps it."""
+    """The plan; the cheapest found where none keeps the margin."""
     sure: bool
     """Whether the margin is kept."""
 
@@ -92,6 +99,7 @@ def keep(
     if needed <= ceiling:
         return Kept(whole, sure=True)
     best: Planned | None = None
+    cheapest = whole
     low, high, budget = Decimal(0), ceiling, ceiling
     for _ in range(STEPS):
         budget = _next_budget(low, high, budget * ceiling / needed)
@@ -101,12 +109,12 @@ def keep(
             continue
         needed = with_margin(read(tried), z)
         if needed > ceiling:
-            high = budget
+            high, cheapest = budget, tried
             continue
         best, low = tried, budget
         if ceiling - needed <= ceiling / FINE or high - low <= ceiling / FINE:
             break
-    return Kept(whole, sure=False) if best is None else Kept(best, sure=True)
+    return Kept(cheapest, sure=False) if best is None else Kept(best, sure=True)
 
 
 def _next_budget(low: Decimal, high: Decimal, guess: Decimal) -> Decimal:

@@ -19,8 +19,9 @@ from costplan.plan.tokens import TOKEN
 
 if TYPE_CHECKING:
     from costplan.evidence.belief import Beliefs
-    from costplan.evidence.cells import Usage
+    from costplan.evidence.cells import Cells, Usage
     from costplan.evidence.estimates import Estimates
+    from costplan.evidence.published import PublishedCurve
 
 USD_PLACES = 9
 """Decimal places to which measured dollars per request are kept."""
@@ -35,6 +36,8 @@ class Table:
     """What is believed about every class and option of the file."""
     usage: Usage
     """Time and tokens per class and option."""
+    cells: Cells
+    """Counts per class and option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,9 @@ class Tables:
 
             outcomes = read_outcomes(self.base / path)
             answers = collect_answers(outcomes)
-            estimates = estimate_cells(count_cells(answers))
-            self._read[path] = Table(estimates, measure_usage(outcomes, answers))
+            cells = count_cells(answers)
+            estimates = estimate_cells(cells)
+            self._read[path] = Table(estimates, measure_usage(outcomes, answers), cells)
         return self._read[path]
 
 
@@ -74,13 +78,19 @@ class _Cell:
 
 
 def gather_measured(
-    task: TaskClass, evidence: Evidence, market: Market, tables: Tables
+    task: TaskClass,
+    evidence: Evidence,
+    market: Market,
+    tables: Tables,
+    curve: PublishedCurve | None = None,
 ) -> tuple[ClassCase, Beliefs, list[Note]]:
     """Gather the options that an outcomes file measured for a class.
 
+    A published curve of the same models is weighed in where one is given.
     Raises InputError when the file does not know the class.
     """
     from costplan.evidence.belief import Beliefs
+    from costplan.evidence.combined import combine_evidence
 
     path = evidence.outcomes or ""
     table = tables.read(path)
@@ -107,7 +117,8 @@ def gather_measured(
             ]
         )
     options, exclusions = _read_options(task, path, name, market, table)
-    beliefs = Beliefs({task.name: table.estimates.beliefs().classes[name]})
+    believed = table.estimates.beliefs() if curve is None else combine_evidence(table.cells, curve)
+    beliefs = Beliefs({task.name: believed.classes[name]})
     notes = [
         Note("outcomes", note.message, task.name if note.task_class else None)
         for note in table.estimates.notes

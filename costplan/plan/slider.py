@@ -159,7 +159,7 @@ class _Tracer:
         usd = found.audit.bill_usd
         if self.manner.naive:
             return usd
-        z = z_of(float(self.case.workload.confidence))
+        z = z_of(self.case)
         return with_margin((usd, usd_sd(found.solved.allocation)), z)
 
     def _best_gap(self) -> Decimal | None:

@@ -63,7 +63,7 @@ def solve_with_margin(
         audit = solved.allocation.audit(problem)
         return audit.bill_usd, usd_sd(solved.allocation)
 
-    kept = keep(ceiling, plan, read, z_of(float(case.workload.confidence)))
+    kept = keep(ceiling, plan, read, z_of(case))
     return (whole, True) if kept is None else (kept.planned, kept.sure)
 
 

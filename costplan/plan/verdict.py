@@ -116,10 +116,11 @@ def _gather_notes(allocation: Allocation) -> Iterator[tuple[str, list[str]]]:
 
 
 def list_warnings(
-    plan: Plan, case: Case, allocation: Allocation, *, sure: bool
+    plan: Plan, case: Case, allocation: Allocation, *, sure: bool, fell_back: bool = False
 ) -> list[PlanWarning]:
     """List what the reader must know before spending money on the plan."""
     said = [
+        *_warn_of_fallback(fell_back),
         *_warn_of_margin(plan, allocation, sure),
         *_warn_of_target(plan),
         *_warn_of_worth(plan),
@@ -138,10 +139,20 @@ def list_warnings(
     return said
 
 
+def _warn_of_fallback(fell_back: bool) -> Iterator[PlanWarning]:
+    if fell_back:
+        yield PlanWarning(
+            code="fell_back",
+            task_class=None,
+            message="the evidence does not tell the classes apart: planning class by class "
+            "promises no more than noise, so all classes get the best class-blind mix",
+        )
+
+
 def _warn_of_margin(plan: Plan, allocation: Allocation, sure: bool) -> Iterator[PlanWarning]:
     if not sure and plan.totals is not None:
         read = plan.totals.usd, usd_sd(allocation)
-        needed = write_usd(with_margin(read, z_of(plan.confidence)))
+        needed = write_usd(with_margin(read, z_of(allocation.case)))
         yield PlanWarning(
             code="ceiling_unsure",
             task_class=None,

@@ -142,9 +142,7 @@ def recompute(plan: dict) -> tuple[Decimal, Decimal]:
 
 
 amounts = st.decimals("0.0001", "9.9999", places=4)
-option_lists = st.lists(
-    st.tuples(st.decimals("0", "1", places=3), amounts), min_size=1, max_size=4
-)
+option_lists = st.lists(st.tuples(st.decimals("0", "1", places=3), amounts), min_size=1, max_size=4)
 
 
 @settings(max_examples=60, deadline=None)

@@ -12,10 +12,25 @@ from hypothesis import strategies as st
 from costplan.plan.margin import keep, usd_interval, z_of
 
 
-def test_z_is_two_and_a_half_at_ninety_percent():
-    """The calibrated margin, growing with the confidence asked for."""
-    assert z_of(0.9) == pytest.approx(2.5)
-    assert z_of(0.8) < 2.5 < z_of(0.99)
+def test_the_margin_grows_with_confidence_and_choice(case, profile, row, stated):
+    """Exact numbers need none; more options and more confidence need more, up to 2.5 at 0.9."""
+
+    def made(count: int):
+        rows = tuple(row(f"model-{i}", "none", 0.5) for i in range(count))
+        task = {
+            "name": "questions",
+            "requests": 10,
+            "input_tokens": 10,
+            "output_tokens": 10,
+            "evidence": {"benchmark": "quiz"},
+        }
+        return case([task], profiles={r.model: profile() for r in rows}, rows=rows)
+
+    exact = [{"name": "a", "requests": 1, "options": [stated("only", "0.5", "1")]}]
+    assert z_of(case(exact)) == 0
+    assert 1.5 < z_of(made(2)) < z_of(made(8)) <= 2.5
+    assert z_of(made(40)) == pytest.approx(2.5)
+    assert z_of(made(8), 0.8) < z_of(made(8)) < z_of(made(8), 0.99)
 
 
 def test_certain_dollars_have_no_interval():
@@ -29,7 +44,7 @@ def test_certain_dollars_have_no_interval():
     z=st.floats(0.1, 4),
 )
 def test_the_plan_kept_fills_the_ceiling_with_its_margin(ceiling, relative, z):
-    """With dollars that may be anything up to the budget, the margin ends just under the ceiling."""
+    """Where dollars may be anything up to the budget, the margin ends just under the ceiling."""
     kept = keep(ceiling, lambda budget: budget, lambda usd: (usd, relative * float(usd)), z)
     assert kept is not None
     assert kept.sure

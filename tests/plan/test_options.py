@@ -28,9 +28,7 @@ def find(case, name):
 
 def test_dollars_are_tokens_times_the_price_of_the_day(case, profile, row):
     """Cached input has its own price, and reasoning is priced once, as output."""
-    made = case(
-        [one_class()], profiles={"thinker": profile()}, rows=(row("thinker", "low", 0.7),)
-    )
+    made = case([one_class()], profiles={"thinker": profile()}, rows=(row("thinker", "low", 0.7),))
     by_hand = (Decimal(600) * 2 + Decimal(400) * Decimal("0.5") + Decimal(50 + 800) * 8) / 1_000_000
     assert find(made, "thinker/low").usd_per_request == by_hand
 
