@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from costplan.cli.arguments import AsJson, parse_number
+from costplan.cli.collection import paused_collection
 
 
 def compare(
@@ -36,7 +37,8 @@ def compare(
     limit = None if fail_over is None else parse_number(fail_over.strip().removesuffix("%"))
     if limit is not None and limit < 0:
         raise typer.BadParameter("--fail-over must not be below 0")
-    found = comparing.compare(read_plan(first), read_plan(second))
+    with paused_collection():
+        found = comparing.compare(read_plan(first), read_plan(second))
     write_comparison(found, as_json=as_json)
     if fail_over is not None and limit is not None:
         excess = say_excess(found, limit, percent=fail_over.strip().endswith("%"))

@@ -1,14 +1,24 @@
-"""`costplan export`: a plan for finance."""
+"""`costplan export`: a plan for finance, and for the gateway that carries it out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from costplan.cli.arguments import PlanPath
+from costplan.cli.collection import paused_collection
+
+if TYPE_CHECKING:
+    from costplan.plan.model import Plan
+
+MOST_NAMED = 10
+Pending = tuple[Path | None, str | bytes]
+"""A place, or None for standard output, and what goes there."""
 
 
 class Pivot(StrEnum):
@@ -24,6 +34,55 @@ class FocusVersion(StrEnum):
     V1_4 = "1.4"
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be written where, and how."""
+
+    csv: Path | None
+    xlsx: Path | None
+    focus: Path | None
+    gateway: str | None
+    output: Path | None
+    pivot: bool
+    mapping: Path | None
+    scenario: str
+    version: str
+    excel: bool
+    safe: bool
+    focus_version: str
+    billing_account: str
+
+    @property
+    def places(self) -> list[Path]:
+        """Every file that is to be written."""
+        named = (self.csv, self.xlsx, self.focus, self.output)
+        return [path for path in named if path is not None]
+
+
+GatewayName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Write the configuration of a gateway: litellm, openrouter, envoy, vllm-router.",
+    ),
+]
+MappingPath = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Where to book: CSV with some of task_class, team, vendor, model (patterns) and "
+        "of entity, cost_center, gl_account (text). The first row that matches counts.",
+    ),
+]
+NoNeutralize = Annotated[
+    bool,
+    typer.Option(
+        "--no-neutralize",
+        help="Leave texts that a spreadsheet would run as they are: for loaders only.",
+    ),
+]
+
+
 def export(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     plan: PlanPath,
     csv: Annotated[
@@ -31,73 +90,96 @@ def export(  # noqa: PLR0913, PLR0917 - each argument is an option of the comman
     ] = None,
     xlsx: Annotated[Path | None, typer.Option("--xlsx", help="Write a workbook here.")] = None,
     focus: Annotated[
+        Path | None, typer.Option("--focus", help="Write a FOCUS-shaped plan (CSV) here.")
+    ] = None,
+    gateway: GatewayName = None,
+    output: Annotated[
         Path | None,
-        typer.Option("--focus", help="Write a FOCUS-shaped plan (CSV) here."),
+        typer.Option("--output", "-o", help="Where --gateway goes; standard output when absent."),
     ] = None,
     pivot: Annotated[
         Pivot | None, typer.Option(help="One column per month in --csv, for wide loaders.")
     ] = None,
-    mapping: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where to book: CSV with some of task_class, team, vendor, model (patterns) and "
-            "of entity, cost_center, gl_account (text). The first row that matches counts.",
-        ),
-    ] = None,
-    scenario: Annotated[str, typer.Option(help="Scenario in --csv and --xlsx.")] = "Budget",
+    mapping: MappingPath = None,
+    scenario: Annotated[str, typer.Option(help="Scenario in --csv.")] = "Budget",
     version: Annotated[
         str, typer.Option(help="Version in --csv; the day the plan was made when absent.")
     ] = "",
     excel: Annotated[
         bool, typer.Option("--excel", help="Byte order mark in --csv, so that Excel sees UTF-8.")
     ] = False,
-    no_neutralize: Annotated[
-        bool,
-        typer.Option(
-            "--no-neutralize",
-            help="Leave texts that a spreadsheet would run as they are: for loaders only.",
-        ),
-    ] = False,
-    focus_version: Annotated[
-        FocusVersion, typer.Option(help="Version of FOCUS for --focus.")
-    ] = FocusVersion.V1_2,
+    no_neutralize: NoNeutralize = False,
+    focus_version: Annotated[FocusVersion, typer.Option(help="Of --focus.")] = FocusVersion.V1_2,
     billing_account: Annotated[str, typer.Option(help="BillingAccountId in --focus.")] = "costplan",
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
-    """Export a saved plan: a finance table (CSV, XLSX) or a FOCUS-shaped plan."""
-    from costplan.files.ledger import Ledger, read_ledger
-    from costplan.plan.saved import read_plan
-    from costplan.report.csv import write_csv
-    from costplan.report.finance import tabulate
-    from costplan.report.focus import Shape, write_focus
-    from costplan.report.save import check_free, save
-    from costplan.report.xlsx import write_xlsx
-
-    wanted = [path for path in (csv, xlsx, focus) if path is not None]
-    if not wanted:
+    """Export a saved plan: CSV and XLSX for finance, FOCUS, or a gateway's configuration."""
+    wanted = Wanted(
+        csv, xlsx, focus, gateway, output, pivot is not None, mapping, scenario, version, excel,
+        not no_neutralize, focus_version.value, billing_account,
+    )  # fmt: skip
+    if output is not None and gateway is None:
+        raise typer.BadParameter("-o goes with --gateway; the other files are named by --csv F ...")
+    if not wanted.places and gateway is None:
         raise typer.BadParameter("say where to: --csv plan.csv, --xlsx plan.xlsx or --focus F")
-    check_free(wanted, force=force)
-    saved = read_plan(plan)
-    ledger = Ledger() if mapping is None else read_ledger(mapping)
-    table = tabulate(saved, None if mapping is None else ledger, scenario=scenario, version=version)
-    contents: list[tuple[Path | None, str | bytes]] = []
-    safe = not no_neutralize
-    if csv is not None:
-        contents.append((csv, write_csv(table, pivot=pivot is not None, excel=excel, safe=safe)))
-    if xlsx is not None:
-        contents.append((xlsx, write_xlsx(saved, table=table)))
-    if focus is not None:
-        shape = Shape(focus_version.value, billing_account=billing_account, safe=safe)
-        contents.append((focus, write_focus(saved, ledger, shape)))
-    for path, content in contents:
-        if path is not None:
-            save(path, content, force=force)
+    from costplan.plan.saved import read_plan
+    from costplan.report.save import check_free, save
+
+    check_free(wanted.places, force=force)
+    with paused_collection():
+        # All are made before one is saved: a fault in the last leaves none behind.
+        for path, content in list(_make(read_plan(plan), wanted)):
+            if path is not None:
+                save(path, content, force=force)
+            elif isinstance(content, str):
+                typer.echo(content, nl=False)
+
+
+def _make(plan: Plan, wanted: Wanted) -> Iterator[Pending]:
+    if wanted.csv is not None or wanted.xlsx is not None or wanted.focus is not None:
+        yield from _make_tables(plan, wanted)
+    if wanted.gateway is not None:
+        yield _make_gateway(plan, wanted)
+
+
+def _make_tables(plan: Plan, wanted: Wanted) -> Iterator[Pending]:
+    from costplan.files.ledger import read_ledger
+    from costplan.report.finance import tabulate
+
+    ledger = None if wanted.mapping is None else read_ledger(wanted.mapping)
+    table = tabulate(plan, ledger, scenario=wanted.scenario, version=wanted.version)
+    if wanted.csv is not None:
+        from costplan.report.csv import write_csv
+
+        text = write_csv(table, pivot=wanted.pivot, excel=wanted.excel, safe=wanted.safe)
+        yield wanted.csv, text
+    if wanted.xlsx is not None:
+        from costplan.report.xlsx import write_xlsx
+
+        yield wanted.xlsx, write_xlsx(plan, table=table)
+    if wanted.focus is not None:
+        from costplan.report.focus import Shape, write_focus
+
+        shape = Shape(
+            wanted.focus_version, billing_account=wanted.billing_account, safe=wanted.safe
+        )
+        yield wanted.focus, write_focus(plan, ledger, shape)
     if table.unbooked:
-        named = ", ".join(repr(name) for name in table.unbooked[:10])
-        more = f" and {len(table.unbooked) - 10} more" if len(table.unbooked) > 10 else ""
+        named = ", ".join(repr(name) for name in table.unbooked[:MOST_NAMED])
+        more = len(table.unbooked) - MOST_NAMED
         typer.echo(
-            f"{mapping} has no row for {named}{more}: their accounts are empty; "
-            "a last row with * for every key would catch them",
+            f"{wanted.mapping} has no row for {named}{f' and {more} more' if more > 0 else ''}: "
+            "their accounts are empty; a last row with * for every key would catch them",
             err=True,
         )
+
+
+def _make_gateway(plan: Plan, wanted: Wanted) -> Pending:
+    from costplan.files.catalogue import load_catalogue
+    from costplan.report.gateway import write_gateway
+
+    made = write_gateway(plan, wanted.gateway or "", load_catalogue().profiles)
+    for warning in made.cannot:
+        about = f"{warning.task_class}: " if warning.task_class else ""
+        typer.echo(f"{about}{warning.message}", err=True)
+    return wanted.output, made.text

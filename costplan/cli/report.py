@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from costplan.cli.arguments import PlanPath
+from costplan.cli.collection import paused_collection
 
 
 def report(
@@ -32,7 +33,8 @@ def report(
     from costplan.report.save import check_free, save
 
     check_free([output], force=force)
-    saved, note = add_stops(read_plan(plan), beside=plan, workload=workload)
-    save(output, write_page(saved, slider_note=note), force=force)
+    with paused_collection():
+        saved, note = add_stops(read_plan(plan), beside=plan, workload=workload)
+        save(output, write_page(saved, slider_note=note), force=force)
     if note:
         typer.echo(note, err=True)

@@ -64,28 +64,30 @@ def write_plain(number: Decimal | None, *, whole: bool = False) -> str:
     """Write a number without thousands marks or exponent; empty where unknown."""
     if number is None:
         return ""
-    rounded = number.quantize(Decimal(1) if whole else Decimal("0.000001"))
-    return f"{rounded.normalize():f}"
+    if whole:
+        return f"{number:.0f}"
+    text = f"{number:.6f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def _long(table: FinanceTable, clean: Neutralizer) -> Iterable[tuple[str, ...]]:
     yield COLUMNS
-    scenario, version = clean(table.scenario), clean(table.version)
+    head = clean(table.scenario), clean(table.version)
+    spans = {
+        period: (period.label, period.start.isoformat(), period.end.isoformat())
+        for period in {row.period for row in table.rows}
+    }
     for row in table.rows:
-        period = row.period
         yield (
-            scenario,
-            version,
-            period.label,
-            period.start.isoformat(),
-            period.end.isoformat(),
+            *head,
+            *spans[row.period],
             *_accounts(row, clean),
             *_names(row, clean),
             write_plain(row.requests),
             write_plain(row.input_tokens, whole=True),
             write_plain(row.output_tokens, whole=True),
             write_plain(row.reasoning_tokens, whole=True),
-            f"{row.amount:.2f}",
+            str(row.amount),
             "USD",
             row.cost_basis,
             "" if row.expected_accuracy is None else f"{row.expected_accuracy:.4f}",
@@ -99,8 +101,13 @@ def _accounts(row: FinanceRow, clean: Neutralizer) -> tuple[str, str, str]:
 
 
 def _names(row: FinanceRow, clean: Neutralizer) -> tuple[str, ...]:
-    texts = (row.vendor, row.service, row.task_class, row.model, row.reasoning_effort)
-    return tuple(clean(text) for text in texts)
+    return (
+        clean(row.vendor),
+        row.service,
+        clean(row.task_class),
+        clean(row.model),
+        clean(row.reasoning_effort),
+    )
 
 
 def _pivot(table: FinanceTable, clean: Neutralizer) -> Iterable[tuple[str, ...]]:

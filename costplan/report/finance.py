@@ -18,6 +18,7 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DAYS = {"day": 1, "week": 7}
 SCENARIO = "Budget"
 """What the rows are, beside actuals, in a planning system."""
+NOWHERE = Account()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,19 @@ def tabulate(
             [Fault("the plan has no lines: no plan keeps every limit", advice=plan.verdict)]
         )
     with localcontext(EXACT):
-        exact = [*_line_rows(plan), *_pool_rows(plan), *_term_rows(plan)]
-    cents = round_to_foot([row.amount for row in exact])
-    rows = [replace(row, amount=amount) for row, amount in zip(exact, cents, strict=True)]
+        lumps = [*_pool_rows(plan), *_term_rows(plan)]
+    cents = round_to_foot([*(line.usd for line in plan.lines), *(lump.amount for lump in lumps)])
     unbooked: dict[str, None] = {}
-    if ledger is not None:
-        rows = [_book(row, ledger, unbooked) for row in rows]
+    book = _Bookkeeper(ledger, unbooked)
+    rows = list(_line_rows(plan, cents, book))
+    rows += [
+        replace(
+            lump,
+            amount=amount,
+            account=book.find("", "", lump.vendor, lump.model, lump.service),
+        )
+        for lump, amount in zip(lumps, cents[len(plan.lines) :], strict=True)
+    ]
     return FinanceTable(
         rows=tuple(rows),
         scenario=scenario,
@@ -154,25 +162,44 @@ def _add_months(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month, min(day.day, (following - dt.timedelta(days=1)).day))
 
 
-def _line_rows(plan: Plan) -> Iterator[FinanceRow]:
+@dataclass(frozen=True, slots=True)
+class _Bookkeeper:
+    """Finds accounts, and remembers what it found none for."""
+
+    ledger: Ledger | None
+    unbooked: dict[str, None]
+
+    def find(self, task_class: str, team: str, vendor: str, model: str, service: str) -> Account:
+        """Find the account of a row; an empty one where the ledger has none."""
+        if self.ledger is None:
+            return NOWHERE
+        account = self.ledger.find(Booking(task_class, team, vendor, model))
+        if account is None:
+            self.unbooked[task_class or vendor or model or service] = None
+            return NOWHERE
+        return account
+
+
+def _line_rows(plan: Plan, cents: list[Decimal], book: _Bookkeeper) -> Iterator[FinanceRow]:
     periods = {month: period_of(plan, month) for month in {line.month for line in plan.lines}}
-    for line in plan.lines:
+    for line, amount in zip(plan.lines, cents, strict=False):
+        team = line.team or ""
         yield FinanceRow(
-            period=periods[line.month],
-            account=Account(),
-            vendor=line.provider,
-            service="inference",
-            task_class=line.task_class,
-            team=line.team or "",
-            model=line.model,
-            reasoning_effort=line.setting,
-            requests=line.requests_planned,
-            input_tokens=line.input_tokens,
-            output_tokens=line.output_tokens,
-            reasoning_tokens=line.reasoning_tokens,
-            amount=line.usd,
-            cost_basis=_basis(line),
-            expected_accuracy=line.accuracy.mean,
+            periods[line.month],
+            book.find(line.task_class, team, line.provider, line.model, ""),
+            line.provider,
+            "inference",
+            line.task_class,
+            team,
+            line.model,
+            line.setting,
+            line.requests_planned,
+            line.input_tokens,
+            line.output_tokens,
+            line.reasoning_tokens,
+            amount,
+            _basis(line),
+            line.accuracy.mean,
         )
 
 
@@ -239,7 +266,7 @@ def _lump(
 ) -> FinanceRow:
     return FinanceRow(
         period=period,
-        account=Account(),
+        account=NOWHERE,
         vendor=vendor,
         service=service,
         task_class="",
@@ -254,11 +281,3 @@ def _lump(
         cost_basis=basis,
         expected_accuracy=None,
     )
-
-
-def _book(row: FinanceRow, ledger: Ledger, unbooked: dict[str, None]) -> FinanceRow:
-    account = ledger.find(Booking(row.task_class, row.team, row.vendor, row.model))
-    if account is None:
-        unbooked[row.task_class or row.vendor or row.model or row.service] = None
-        return row
-    return replace(row, account=account)

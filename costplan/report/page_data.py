@@ -102,9 +102,15 @@ def _value_label(plan: Plan) -> str:
 
 def _pack_picks(picks: Iterable[Pick], options: Names) -> list[list[float | int | None]]:
     return [
-        [options.place(pick.option), float(pick.share), _cents(pick.usd), pick.accuracy]
+        [options.place(pick.option), _short(pick.share), _cents(pick.usd), _short(pick.accuracy)]
         for pick in picks
     ]
+
+
+def _short(number: Decimal | float) -> float | int:
+    """Shorten a number to what the page shows of it, with digits to spare."""
+    short = float(f"{number:.7g}")
+    return int(short) if short.is_integer() else short
 
 
 def _pack_units(
@@ -202,7 +208,7 @@ def _pack_curves(
         grades.setdefault(item.task_class, set()).add(accuracy.grade)
         numbers = (float(item.usd_per_request), accuracy.mean, accuracy.low, accuracy.high)
         curves.setdefault(item.task_class, []).append(
-            [place, *(float(f"{number:.6g}") for number in numbers), fate]
+            [place, *(_short(number) for number in numbers), fate]
         )
     return [
         {
@@ -219,5 +225,9 @@ def _pack_table(table: Table) -> list[Packed]:
     for number, column in enumerate(table.columns):
         said = Names()
         at = [said.place(row[number]) for row in table.all_rows]
-        packed.append({"kind": column.kind, "said": said.list(), "at": at})
+        if 2 * len(said.places) > len(at):
+            # Nearly every text is another: numbers for them would only take more room.
+            packed.append({"kind": column.kind, "each": [row[number] for row in table.all_rows]})
+        else:
+            packed.append({"kind": column.kind, "said": said.list(), "at": at})
     return packed

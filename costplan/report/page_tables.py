@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -129,17 +129,17 @@ def tabulate_before(plan: Plan) -> Table | None:
     """List what each class does before and after; None where before is not known."""
     if plan.before is None:
         return None
-    before = _by_unit(plan.before.picks)
-    after = _by_unit(plan_picks(plan))
+    requests = {(line.task_class, line.month): float(line.requests) for line in plan.lines}
+    before = _by_class(plan.before.picks, requests)
+    after = _by_class(plan_picks(plan), requests)
     rows = [
-        [name, *([month or UNKNOWN] if month else []), _say(old), _say(after[name, month]),
-         write_usd(_usd(old), cents=True), write_usd(_usd(after[name, month]), cents=True),
-         write_percent(_accuracy(old)), write_percent(_accuracy(after[name, month]))]
-        for (name, month), old in before.items() if (name, month) in after
+        [name, before[name].said, after[name].said,
+         write_usd(before[name].usd, cents=True), write_usd(after[name].usd, cents=True),
+         write_percent(before[name].accuracy), write_percent(after[name].accuracy)]
+        for name in after if name in before
     ]  # fmt: skip
-    by_month = any(month for _, month in before)
     columns = _columns(
-        "Class", *(["Month"] if by_month else []), "Before", "After",
+        "Class", "Before", "After",
         then=("Dollars before", "Dollars after", "Accuracy before", "Accuracy after"),
     )  # fmt: skip
     return Table("What each class does before and after.", columns, rows, "before and after")
@@ -159,25 +159,43 @@ def plan_picks(plan: Plan) -> Iterator[Pick]:
         )
 
 
-def _by_unit(picks: Iterable[Pick]) -> dict[tuple[str, str | None], list[Pick]]:
-    units: dict[tuple[str, str | None], list[Pick]] = {}
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a class does, over all months."""
+
+    said: str
+    usd: Decimal
+    accuracy: float
+
+
+def _by_class(
+    picks: Iterable[Pick], requests: Mapping[tuple[str, str | None], float]
+) -> dict[str, _Way]:
+    classes: dict[str, list[Pick]] = {}
     for pick in picks:
-        units.setdefault((pick.task_class, pick.month), []).append(pick)
-    return units
+        classes.setdefault(pick.task_class, []).append(pick)
+    return {name: _sum_up(mine, requests) for name, mine in classes.items()}
+
+
+def _sum_up(picks: list[Pick], requests: Mapping[tuple[str, str | None], float]) -> _Way:
+    months: dict[str | None, list[Pick]] = {}
+    for pick in picks:
+        months.setdefault(pick.month, []).append(pick)
+    ways = dict.fromkeys(_say(mine) for mine in months.values())
+    if len(ways) == 1:
+        said = next(iter(ways))
+    else:
+        said = f"by month: {', '.join(dict.fromkeys(pick.option for pick in picks))}"
+    weights = {month: requests.get((picks[0].task_class, month), 0.0) for month in months}
+    right = sum(weights[p.month] * float(p.share) * p.accuracy for p in picks)
+    usd = sum((pick.usd for pick in picks), Decimal(0))
+    return _Way(said, usd, right / (sum(weights.values()) or 1.0))
 
 
 def _say(picks: list[Pick]) -> str:
     if len(picks) == 1:
         return picks[0].option
     return " + ".join(f"{write_percent(pick.share)} {pick.option}" for pick in picks)
-
-
-def _usd(picks: list[Pick]) -> Decimal:
-    return sum((pick.usd for pick in picks), Decimal(0))
-
-
-def _accuracy(picks: list[Pick]) -> float:
-    return sum(float(pick.share) * pick.accuracy for pick in picks)
 
 
 def tabulate_frontier(plan: Plan) -> Iterator[Table]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-MOST_OPTIONS = 50_000
+MOST_OPTIONS = 20_000
 """Options that the workbook lists; of larger plans those in reach of the choice only."""
 IN_REACH = ("chosen", "hull")
 LONGEST_TEXT = 32_767

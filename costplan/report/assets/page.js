@@ -306,21 +306,24 @@
   const PAGE = 100;
   for (const [key, columns] of Object.entries(data.tables)) {
     const table = document.querySelector(`table[data-table="${key}"]`);
-    const count = columns[0].at.length;
-    const cell = (column, row) => columns[column].said[columns[column].at[row]];
+    const count = (columns[0].each || columns[0].at).length;
+    const cell = (column, row) => {
+      const { each, said, at } = columns[column];
+      return each ? each[row] : said[at[row]];
+    };
     let rows = d3.range(count);
     let first = 0;
     const find = element("input", { type: "search", "aria-label": `Find rows in ${key}`, placeholder: "Find…" });
     const back = element("button", { type: "button" }, "Previous");
     const next = element("button", { type: "button" }, "Next");
-    const said = element("span", { class: "quiet", "aria-live": "polite" });
+    const whereabouts = element("span", { class: "quiet", "aria-live": "polite" });
     const fill = () => {
       const shown = rows.slice(first, first + PAGE);
       table.tBodies[0].replaceChildren(...shown.map((row) => element("tr", {}, ...columns.map((column, i) =>
         element(i ? "td" : "th", i ? { class: column.kind } : { class: column.kind, scope: "row" },
           column.kind === "text" ? isolated(cell(i, row)) : cell(i, row))))));
       const whole = rows.length.toLocaleString("en-US");
-      said.textContent = shown.length ? `${first + 1} to ${first + shown.length} of ${whole}` : "none";
+      whereabouts.textContent = shown.length ? `${first + 1} to ${first + shown.length} of ${whole}` : "none";
       back.disabled = first === 0;
       next.disabled = first + PAGE >= rows.length;
     };
@@ -328,12 +331,12 @@
     next.addEventListener("click", () => { first += PAGE; fill(); });
     find.addEventListener("input", () => {
       const sought = find.value.toLowerCase();
-      const fits = columns.map((column) => column.said.map((text) => text.toLowerCase().includes(sought)));
-      rows = d3.range(count).filter((row) => fits.some((fit, i) => fit[columns[i].at[row]]));
+      const fits = columns.map((column) => (column.each || column.said).map((text) => text.toLowerCase().includes(sought)));
+      rows = d3.range(count).filter((row) => fits.some((fit, i) => fit[columns[i].each ? row : columns[i].at[row]]));
       first = 0;
       fill();
     });
-    table.parentElement.before(element("div", { class: "tools" }, find, back, next, said));
+    table.parentElement.before(element("div", { class: "tools" }, find, back, next, whereabouts));
     fill();
   }
 
