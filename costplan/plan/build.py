@@ -27,6 +27,7 @@ from costplan.plan.model import (
     PoolUse,
     WorkloadRef,
 )
+from costplan.plan.naive import confess, take_at_word
 from costplan.plan.part import hold_quantity
 from costplan.plan.problem import pose
 from costplan.plan.slider import find_before, list_bills
@@ -51,10 +52,15 @@ def build_plan(case: Case, manner: Manner | None = None) -> Plan:
         months = split_months(case)
         plans = [build_plan(part, manner) for _, part in months]
         return merge_plans([month for month, _ in months], plans)
+    honest, case = case, take_at_word(case) if manner.naive else case
     problem = pose(case)
     solved, sure = solve_with_margin(case, problem, manner)
     if isinstance(solved, Solved):
-        return _write_plan(case, problem, solved, sure, manner)
+        plan = _write_plan(case, problem, solved, sure, manner)
+        if not manner.naive or plan.totals is None:
+            return plan
+        confession = confess(honest, solved.allocation, plan.totals.accuracy.mean)
+        return plan.model_copy(update={"warnings": (confession, *plan.warnings)})
     return _write_infeasible(case, problem, solved, manner)
 
 

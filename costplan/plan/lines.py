@@ -139,7 +139,7 @@ def _uncertain_shares(
             volumes[name] = volumes.get(name, 0.0) + float(part.task.requests)
     shares: dict[str, dict[tuple[str, str], float]] = {}
     for part, option, share in allocation.parts():
-        if option.accuracy.grade is not Grade.STATED:
+        if option.accuracy.grade is not Grade.STATED and option.accuracy.low < option.accuracy.high:
             mine = shares.setdefault(part.task.name, {})
             key = (option.model, option.setting)
             whole = float(share * part.task.requests) / volumes[part.task.name]

@@ -100,6 +100,17 @@ def test_the_ceiling_keeps_a_margin_unless_naive(tmp_path):
     assert careful.totals.usd_interval.high < naive.totals.usd_interval.high
 
 
+def test_a_naive_plan_admits_what_it_hides(tmp_path):
+    """Few questions flatter the best option; the naive plan says what its choices will bring."""
+    write_outcomes(tmp_path / "outcomes.csv", {"chat": 0.1, "mail": -0.2}, questions=8, seed=5)
+    case = make_case(tmp_path, ["chat", "mail"], ceilings={"usd": 60})
+    naive = build_plan(case, Manner(naive=True))
+    honest = build_plan(case)
+    assert naive.totals.accuracy.mean > honest.totals.accuracy.mean
+    assert naive.totals.accuracy.low == naive.totals.accuracy.high
+    assert naive.warnings[0].code == "naive"
+
+
 def test_classes_that_do_not_differ_get_the_same_mix(tmp_path):
     """When planning class by class promises only noise, all classes get the class-blind mix."""
     write_outcomes(tmp_path / "outcomes.csv", {"a": 0.0, "b": 0.0, "c": 0.0}, questions=12, seed=9)
