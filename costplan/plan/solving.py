@@ -7,13 +7,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costplan.domain.errors import LimitError
+from costplan.domain.estimate import Grade
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case
+from costplan.plan.lines import forecast_accuracy
 from costplan.plan.margin import keep, usd_sd, z_of
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
     from costplan.solve.solution import Solution
+
+
+TARGET_STEPS = 18
+"""Bisections of the planning target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ def solve_with_margin(
     """
     ceiling = problem.limits.usd
     whole = _solve(case, problem, manner)
+    if isinstance(whole, Solved) and not manner.naive and _can_keep_target(case, problem):
+        return _keep_target(case, whole, manner)
     if ceiling is None or manner.naive or not isinstance(whole, Solved):
         return whole, True
 
@@ -65,6 +73,47 @@ def solve_with_margin(
 
     kept = keep(ceiling, plan, read, z_of(case))
     return (whole, True) if kept is None else (kept.planned, kept.sure)
+
+
+def _can_keep_target(case: Case, problem: Problem) -> bool:
+    """Tell whether an accuracy target can be kept with confidence.
+
+    Published curves forecast levels too badly: a plan that trusts them as little as they deserve
+    would buy the dearest options for no reason, so there the target is met as forecast.
+    """
+    measured = {Grade.MEASURED, Grade.STATED}
+    grades = {option.accuracy.grade for part in case.classes for option in part.options}
+    return problem.objective.target_accuracy is not None and grades <= measured
+
+
+def _keep_target(case: Case, whole: Solved, manner: Manner) -> tuple[Solved, bool]:
+    """Raise the planning target until the accuracy reaches the stated one with confidence."""
+    problem = whole.problem
+    target = problem.objective.target_accuracy
+    assert target is not None
+    if _surely_reaches(whole, target):
+        return whole, True
+    best: Solved | None = None
+    low, high = target, Decimal(1)
+    for _ in range(TARGET_STEPS):
+        middle = ((low + high) / 2).quantize(Decimal("1e-9"))
+        aim = replace(problem.objective, target_accuracy=middle)
+        tried = _solve(case, replace(problem, objective=aim), manner)
+        if isinstance(tried, Solved) and _surely_reaches(tried, target):
+            best, high = tried, middle
+        elif isinstance(tried, Solved):
+            low = middle
+        else:
+            high = middle
+    return (whole, True) if best is None else (best, True)
+
+
+def _surely_reaches(solved: Solved, target: Decimal) -> bool:
+    confidence = 2 * float(solved.allocation.case.workload.confidence) - 1
+    audit = solved.allocation.audit(solved.problem)
+    forecast = forecast_accuracy(solved.allocation, confidence)
+    below = 0.0 if forecast is None else forecast.mean - forecast.low
+    return float(audit.accuracy or 0) - below >= float(target) - 1e-12
 
 
 def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:

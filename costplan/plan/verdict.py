@@ -170,8 +170,8 @@ def _warn_of_target(plan: Plan) -> Iterator[PlanWarning]:
         yield PlanWarning(
             code="target_unsure",
             task_class=None,
-            message=f"the target of {write_percent(target)} is met as forecast; published curves "
-            f"forecast levels badly, and it may turn out as low as {write_percent(low)}",
+            message=f"the target of {write_percent(target)} is met as forecast, but accuracy may "
+            f"turn out as low as {write_percent(low)}",
         )
 
 

@@ -100,6 +100,18 @@ def test_the_ceiling_keeps_a_margin_unless_naive(tmp_path):
     assert careful.totals.usd_interval.high < naive.totals.usd_interval.high
 
 
+def test_a_target_is_reached_with_confidence(tmp_path):
+    """Least cost for a target buys more when it must be surer, and the naive plan buys least."""
+    write_outcomes(tmp_path / "outcomes.csv", {"chat": 0.1, "mail": -0.1}, questions=60, seed=6)
+
+    def spent(confidence: str, **manner) -> Decimal:
+        aim = {"minimize": "cost", "target_accuracy": Decimal("0.55")}
+        case = make_case(tmp_path, ["chat", "mail"], objective=aim, confidence=Decimal(confidence))
+        return build_plan(case, Manner(**manner)).totals.usd
+
+    assert spent("0.6") < spent("0.8") < spent("0.95")
+
+
 def test_a_naive_plan_admits_what_it_hides(tmp_path):
     """Few questions flatter the best option; the naive plan says what its choices will bring."""
     write_outcomes(tmp_path / "outcomes.csv", {"chat": 0.1, "mail": -0.2}, questions=8, seed=5)
