@@ -142,18 +142,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "baselines": [rival.judge() for rival in rivals],
             "before": find_before(rivals),
             "bills": list_bills(audit),
-            "pools": [
-                PoolUse(
-                    name=pool.name,
-                    gpus=gpus,
-                    usd=gpus * pool.usd_per_gpu,
-                    tokens_used=tokens,
-                    tokens_available=gpus * pool.tokens_per_gpu,
-                )
-                for pool, gpus, tokens in zip(
-                    problem.pools, audit.gpus, audit.pool_tokens, strict=True
-                )
-            ],
+            "pools": _list_pools(problem, audit),
             "conflict": (),
             "smallest_usd": None,
             "next_steps": [
@@ -177,6 +166,19 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
         }
     )
     return warned.model_copy(update={"verdict": pronounce(warned)})
+
+
+def _list_pools(problem: Problem, audit: Audit) -> list[PoolUse]:
+    return [
+        PoolUse(
+            name=pool.name,
+            gpus=gpus,
+            usd=gpus * pool.usd_per_gpu,
+            tokens_used=tokens,
+            tokens_available=gpus * pool.tokens_per_gpu,
+        )
+        for pool, gpus, tokens in zip(problem.pools, audit.gpus, audit.pool_tokens, strict=True)
+    ]
 
 
 def _margin_z(case: Case, manner: Manner) -> float:
