@@ -10,8 +10,9 @@ from fractions import Fraction
 
 from costplan.solve.amounts import Amount, quality, total_requests
 from costplan.solve.decimals import Ints
+from costplan.solve.pick import Pick
 from costplan.solve.problem import Goal, Problem
-from costplan.solve.solution import Pick, Solution, Status
+from costplan.solve.solution import Solution, Status
 from costplan.solve.verify import Audit
 
 Parts = tuple[Ints, dict[int, tuple[Pick, ...]]]

@@ -11,7 +11,7 @@ import numpy as np
 from costplan.solve.decimals import Bools, Ints, from_units
 from costplan.solve.hull import Hulls, Steps, ordered, steps_of
 from costplan.solve.knapsack import Knapsack
-from costplan.solve.solution import SHARE_PLACES, Pick
+from costplan.solve.pick import SHARE_PLACES, Pick
 
 FEW_STEPS = 20_000
 """Up to this many steps are simply sorted."""

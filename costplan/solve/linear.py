@@ -11,9 +11,9 @@ import numpy as np
 from costplan.solve.aim import Parts
 from costplan.solve.amounts import Amount, Combination, Row, eligible
 from costplan.solve.decimals import Bools, Floats, Ints, from_units
+from costplan.solve.pick import SHARE_PLACES, Pick
 from costplan.solve.problem import Problem
 from costplan.solve.sheet import Outcome, Sheet, scale_of
-from costplan.solve.solution import SHARE_PLACES, Pick
 from costplan.solve.vertex import Equation, decimal_shares, solve_exactly
 
 

@@ -9,8 +9,9 @@ from costplan.solve.decimals import Ints
 from costplan.solve.fill import fill, split_last
 from costplan.solve.hull import upper_hulls
 from costplan.solve.knapsack import Knapsack, as_knapsack
+from costplan.solve.pick import Pick
 from costplan.solve.problem import Problem
-from costplan.solve.solution import Pick, Solution, Status
+from costplan.solve.solution import Solution, Status
 from costplan.solve.verify import verify
 from costplan.solve.whole import best_whole
 

@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costplan.solve.decimals import Ints
+from costplan.solve.pick import Pick
 
 if TYPE_CHECKING:
     from costplan.solve.verify import Audit
-
-SHARE_PLACES = 15
-"""Decimal places of a share; a class's shares add up to exactly 1."""
-
-Pick = tuple[int, Decimal]
-"""Option index and the share of its class that it takes."""
 
 
 class Status(StrEnum):

@@ -18,8 +18,8 @@ from costplan.solve.decimals import (
     products,
     scaled,
 )
+from costplan.solve.pick import SHARE_PLACES, Pick
 from costplan.solve.problem import Problem
-from costplan.solve.solution import SHARE_PLACES, Pick
 
 RATIO_PLACES = 28
 """Digits of a mean or a share; whether its limit is kept is decided without dividing."""

@@ -9,8 +9,8 @@ from decimal import Decimal, localcontext
 import numpy as np
 
 from costplan.solve.decimals import WIDE, Bools, DecimalColumn, from_units
+from costplan.solve.pick import SHARE_PLACES
 from costplan.solve.problem import Problem
-from costplan.solve.solution import SHARE_PLACES
 from costplan.solve.tally import Tally, ratio
 
 

@@ -12,8 +12,8 @@ from decimal import Decimal, localcontext
 import numpy as np
 
 from costplan.solve.decimals import WIDE, Ints
+from costplan.solve.pick import Pick
 from costplan.solve.problem import Contract, Goal, Problem
-from costplan.solve.solution import Pick
 from costplan.solve.tally import Tally, ratio
 from costplan.solve.usages import (
     Usage,
