@@ -113,7 +113,7 @@ class Split:
 
         if not self.everywhere.any():
             return None
-        return Ladder(gain[None], self.usd[None], self.everywhere[None], np.ones(1))
+        return Ladder(gain[None], self.usd[None], np.atleast_2d(self.everywhere), np.ones(1))
 
     def blind(self, mixes: Ladder | None, budget: float) -> Array | None:
         """Give the shares (C, M) of the best class-blind mix."""

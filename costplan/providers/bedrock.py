@@ -144,7 +144,7 @@ class Bedrock:
     ) -> None:
         """Allow so many calls at once. Raises CallError when boto3 is not installed."""
         try:
-            import boto3  # type: ignore[import-untyped]
+            import boto3
         except ImportError:
             raise CallError(
                 FaultKind.BAD_REQUEST, "Bedrock needs boto3: pip install 'costplan[bedrock]'"
@@ -158,7 +158,7 @@ class Bedrock:
     def _client(self, timeout_s: float) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
         """Make a client that waits so long and never asks twice by itself."""
         if timeout_s not in self._clients:
-            from botocore.config import Config  # type: ignore[import-untyped]
+            from botocore.config import Config
 
             self._clients[timeout_s] = self._session.client(
                 "bedrock-runtime",
@@ -225,7 +225,7 @@ def _call(client: Any, arguments: Json) -> Reply:  # noqa: ANN401
 
 def _sort(error: Exception) -> CallError:
     """Say what boto3's exception means for the call and for the bill."""
-    from botocore import exceptions  # type: ignore[import-untyped]
+    from botocore import exceptions
 
     if isinstance(error, exceptions.EventStreamError | exceptions.ClientError):
         said = error.response.get("Error", {})
