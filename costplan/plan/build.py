@@ -141,7 +141,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "ceilings": ceilings,
             "baselines": [rival.judge() for rival in rivals],
             "before": find_before(rivals),
-            "bills": list_bills(audit),
+            "bills": list_bills(case, audit),
             "pools": _list_pools(problem, audit),
             "conflict": (),
             "smallest_usd": None,

@@ -11,6 +11,7 @@ from costplan.domain.money import total
 from costplan.plan.case import Case
 from costplan.plan.insight import Interval
 from costplan.plan.model import Baseline, Ceiling, Conflict, Plan, Totals, UsdInterval
+from costplan.plan.stop import Before
 from costplan.plan.verdict import pronounce
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ def merge_plans(months: Sequence[str], plans: Sequence[Plan]) -> Plan:
             "baselines": _merge_baselines(plans),
             "pools": _join(plan.pools for plan in plans),
             "bills": _join(plan.bills for plan in plans),
+            "before": _merge_before(plans),
             "conflict": _join(map(_name_conflict, months, plans)),
             "smallest_usd": max((p.smallest_usd for p in broken if p.smallest_usd), default=None),
             "objective": _merge_objective(plans),
@@ -71,6 +73,14 @@ def merge_plans(months: Sequence[str], plans: Sequence[Plan]) -> Plan:
 
 def _join(parts: Iterable[Sequence[T]]) -> tuple[T, ...]:
     return tuple(item for part in parts for item in part)
+
+
+def _merge_before(plans: Sequence[Plan]) -> Before | None:
+    """Join what the months replace; None where it is not the same kind in all of them."""
+    parts = [plan.before for plan in plans if plan.before is not None]
+    if len(parts) < len(plans) or len({part.baseline for part in parts}) != 1:
+        return None
+    return parts[0].model_copy(update={"picks": _join(part.picks for part in parts)})
 
 
 def _once(items: Iterable[T]) -> tuple[T, ...]:

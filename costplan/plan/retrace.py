@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from costplan.plan.stop import Pick, Stop
 
 NEAR = Decimal("0.005")
 """Dollars by which a plan solved again may differ."""
+_MONTH = re.compile(r"^\d{4}-\d{2}\.")
+"""How the limits of one month of a horizon begin: "2027-01.usd"."""
 
 
 def add_stops(
@@ -54,6 +57,11 @@ def add_stops(
     return plan.model_copy(update={"stops": stops}), ""
 
 
+def shared_limits(plan: Plan) -> dict[str, Decimal]:
+    """Give the limits by name; those that every month of a horizon has stand once."""
+    return {_MONTH.sub("", ceiling.name): ceiling.limit for ceiling in plan.ceilings}
+
+
 def _find(plan: Plan, beside: Path | None, workload: Path | None) -> Path | None:
     if workload is not None:
         return workload
@@ -68,7 +76,7 @@ def _find(plan: Plan, beside: Path | None, workload: Path | None) -> Path | None
 
 
 def _trace(plan: Plan, path: Path) -> tuple[Stop, ...]:
-    limits = {ceiling.name: ceiling.limit for ceiling in plan.ceilings}
+    limits = shared_limits(plan)
     case = load(
         path,
         usd=limits.get("usd"),
@@ -83,7 +91,7 @@ def _agrees(plan: Plan, stops: tuple[Stop, ...]) -> bool:
     """Tell whether the stop of the plan's own ceiling is the plan."""
     if plan.totals is None or not stops:
         return False
-    own = next((c.limit for c in plan.ceilings if c.name == "usd"), stops[-1].ceiling_usd)
+    own = shared_limits(plan).get("usd", stops[-1].ceiling_usd)
     picks: dict[tuple[str, str | None], list[Pick]] = {}
     for stop in stops:
         fresh: dict[tuple[str, str | None], list[Pick]] = {}

@@ -63,3 +63,5 @@ class ProviderBill(Part):
     """Dollars at list price."""
     usd: Amount
     """Dollars after tiers and commitments."""
+    month: str | None = None
+    """Month of a plan over a horizon, "2027-01"; null where the plan has one period."""

@@ -19,6 +19,7 @@ DAYS = {"day": 1, "week": 7}
 SCENARIO = "Budget"
 """What the rows are, beside actuals, in a planning system."""
 NOWHERE = Account()
+TERMS = "contract terms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,54 +211,36 @@ def _basis(line: Line) -> str:
 
 
 def _pool_rows(plan: Plan) -> Iterator[FinanceRow]:
+    """Own GPUs; those of a month of a horizon are named for it."""
     periods = list_periods(plan)
     for pool in plan.pools:
-        for period, usd in zip(
-            periods, _spread(pool.usd, [Decimal(1)] * len(periods)), strict=True
-        ):
+        mine = [period for period in periods if pool.name.endswith(f" {period.label}")]
+        parts = _spread(pool.usd, len(mine or periods))
+        for period, usd in zip(mine or periods, parts, strict=True):
             yield _lump(period, usd, vendor="", service="own GPUs", model=pool.name, basis="gpu")
 
 
 def _term_rows(plan: Plan) -> Iterator[FinanceRow]:
-    """Tiers and commitments: what a provider's bill differs by from list price.
-
-    Over several months it is spread in proportion to what is spent there at list price.
-    """
+    """Tiers and commitments: what a provider's bill differs by from list price."""
     assert plan.totals is not None
-    periods = list_periods(plan)
     left = plan.totals.usd - plan.totals.usd_list
     left -= sum((pool.usd for pool in plan.pools), Decimal(0))
     for bill in plan.bills:
         terms = bill.usd - bill.usd_list
         left -= terms
-        weights = [_listed(plan, bill.provider, period) for period in periods]
-        for period, usd in zip(periods, _spread(terms, weights), strict=True):
-            if usd:
-                yield _lump(
-                    period, usd, vendor=bill.provider, service="contract terms", basis="contract"
-                )
-    if left:
-        for period, usd in zip(periods, _spread(left, [Decimal(1)] * len(periods)), strict=True):
-            yield _lump(period, usd, vendor="", service="contract terms", basis="contract")
+        if terms:
+            period = period_of(plan, bill.month)
+            yield _lump(period, terms, vendor=bill.provider, service=TERMS, basis="contract")
+    periods = list_periods(plan) if left else []
+    for period, usd in zip(periods, _spread(left, len(periods)), strict=True):
+        yield _lump(period, usd, vendor="", service=TERMS, basis="contract")
 
 
-def _listed(plan: Plan, provider: str, period: Period) -> Decimal:
-    return sum(
-        (
-            line.usd
-            for line in plan.lines
-            if line.provider == provider and line.month in {None, period.label}
-        ),
-        Decimal(0),
-    )
-
-
-def _spread(amount: Decimal, weights: list[Decimal]) -> list[Decimal]:
-    """Spread an amount in proportion, the last part taking what is left."""
-    whole = sum(weights, Decimal(0))
-    if not whole:
-        weights, whole = [Decimal(1)] * len(weights), Decimal(len(weights))
-    parts = [(amount * weight / whole).quantize(Decimal("1e-12")) for weight in weights[:-1]]
+def _spread(amount: Decimal, count: int) -> list[Decimal]:
+    """Spread an amount evenly, the last part taking what is left."""
+    if not count:
+        return []
+    parts = [(amount / count).quantize(Decimal("1e-12"))] * (count - 1)
     return [*parts, amount - sum(parts, Decimal(0))]
 
 

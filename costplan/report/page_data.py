@@ -10,6 +10,7 @@ from costplan.domain.figures import write_period
 from costplan.domain.money import round_to_unit
 from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
+from costplan.plan.retrace import shared_limits
 from costplan.plan.stop import Pick
 from costplan.report.page_tables import FATES, NAMES, Table, plan_picks
 
@@ -170,7 +171,7 @@ def _pack_stops(
 
 def _own_stop(plan: Plan) -> int:
     """Find the stop of the plan's own ceiling, -1 without one."""
-    own = next((c.limit for c in plan.ceilings if c.name == "usd"), None)
+    own = shared_limits(plan).get("usd")
     places = (i for i, stop in enumerate(plan.stops) if stop.ceiling_usd == own)
     return next(places, -1)
 
@@ -221,7 +222,7 @@ def _pack_curves(
 
 
 def _pack_table(table: Table) -> list[Packed]:
-    packed = []
+    packed: list[Packed] = []
     for number, column in enumerate(table.columns):
         said = Names()
         at = [said.place(row[number]) for row in table.all_rows]

@@ -207,7 +207,7 @@ def tabulate_frontier(plan: Plan) -> Iterator[Table]:
              write_value(p.value, plan.value_unit)]
             for p in plan.frontier
         ]  # fmt: skip
-        columns = (Column("Dollars"), Column("Accuracy"), Column(value))
+        columns = _columns(then=("Dollars", "Accuracy", value))
         yield Table("the best plan for every amount of money", columns, rows)
     if plan.stops:
         rows = [
@@ -216,7 +216,7 @@ def tabulate_frontier(plan: Plan) -> Iterator[Table]:
              write_seconds(s.mean_latency_s)]
             for s in plan.stops
         ]  # fmt: skip
-        columns = tuple(Column(h) for h in ("Ceiling", "Bill", "Accuracy", value, "Mean seconds"))
+        columns = _columns(then=("Ceiling", "Bill", "Accuracy", value, "Mean seconds"))
         yield Table("the plan of every ceiling of the slider", columns, rows)
 
 

@@ -23,6 +23,8 @@ def check_free(paths: Iterable[Path], *, force: bool) -> None:
             faults.append(_fault(path, "is a directory", "name a file in it"))
         elif path.resolve() in seen:
             faults.append(_fault(path, "is named twice", "give each file a place of its own"))
+        elif path.exists() and not path.is_file():
+            continue  # a pipe or a device is written to, not overwritten
         elif path.exists() and not force:
             faults.append(_taken(path))
         elif not path.parent.is_dir():
