@@ -105,7 +105,7 @@ class Vote(Record):
     start: Calls | None = None
     """Calls made at once before the first look; all n without a stop, else the fewest that can
     settle the vote."""
-    wrong_answers: Calls = 1
+    wrong_answers: Annotated[WholePositive, Field(le=8)] = 1
     """How many wrong answers are about equally likely, where the outcomes do not hold the answers;
     1, the least that a vote can bring, when absent."""
 
@@ -115,6 +115,8 @@ class Vote(Record):
             value = getattr(self, key)
             if value is not None and value > self.n:
                 raise ValueError(f"{key} is above n")
+        if self.n > 32 and self.wrong_answers > 2:
+            raise ValueError("a vote of n above 32 is counted with wrong_answers of 1 or 2 only")
         if self.start is not None and not self.stops and self.start != self.n:
             raise ValueError("start goes with early_stop or agree")
         return self
