@@ -16,7 +16,7 @@ from decimal import Decimal, localcontext
 from costplan.domain.money import EXACT
 from costplan.files.ledger import Account, Booking, Ledger
 from costplan.plan.model import Line, Plan, PriceUsed
-from costplan.report.csv import leave, neutralize
+from costplan.report.csv import Neutralizer, leave, neutralize
 from costplan.report.finance import FinanceRow, Period, period_of, tabulate
 
 VERSIONS = ("1.2", "1.4")
@@ -87,14 +87,22 @@ def write_focus(plan: Plan, ledger: Ledger | None = None, shape: Shape | None = 
     writer.writerow(columns)
     with localcontext(EXACT):
         for row in _rows(plan, ledger or Ledger(), shape):
-            writer.writerow([clean(row.get(c, "")) if c in _TEXTS else row.get(c, "")
-                             for c in COLUMNS])  # fmt: skip
+            writer.writerow([_write_cell(c, row.get(c, ""), clean) for c in COLUMNS])
     return out.getvalue()
 
 
 _TEXTS = frozenset(COLUMNS) - {
     column for column in COLUMNS if column.endswith(("Cost", "Quantity", "Price", "Start", "End"))
 }
+
+
+def _write_cell(column: str, cell: str, clean: Neutralizer) -> str:
+    if column not in _TEXTS:
+        return cell
+    # The specification allows ASCII only; columns of our own hold labels as they are.
+    if not column.startswith("x_") and not cell.isascii():
+        cell = cell.encode("ascii", "backslashreplace").decode("ascii")
+    return clean(cell)
 
 
 def _rows(plan: Plan, ledger: Ledger, shape: Shape) -> Iterator[dict[str, str]]:
@@ -200,7 +208,7 @@ def _shared_cells(period: Period, provider: str, account: Account, shape: Shape)
         "ServiceCategory": "AI and Machine Learning",
         "ServiceName": f"{vendor} API",
         "ServiceSubcategory": "Generative AI",
-        "Tags": json.dumps({k: v for k, v in tags.items() if v}, ensure_ascii=False),
+        "Tags": json.dumps({k: v for k, v in tags.items() if v}),
         "x_Scenario": shape.scenario,
     }
 
@@ -244,7 +252,7 @@ def _charge_cells(charge: Charge, sku: str, subject: str) -> dict[str, str]:
         "SkuId": sku_id,
         "SkuMeter": charge.meter,
         "SkuPriceId": f"{sku_id}-{charge.pricing_unit.lower().replace(' ', '-')}",
-        "SkuPriceDetails": json.dumps(charge.details, ensure_ascii=False),
+        "SkuPriceDetails": json.dumps(charge.details),
     }
 
 
