@@ -39,22 +39,33 @@ def start(
 
 def add_commands() -> None:
     """Put every command into the table, in the order in which a newcomer meets them."""
+    from costplan.cli.backtest import backtest
     from costplan.cli.check import check
+    from costplan.cli.compare import compare
     from costplan.cli.curves import app as curves
     from costplan.cli.explain import explain
     from costplan.cli.export import export
     from costplan.cli.frontier import frontier
+    from costplan.cli.ingest import app as ingest
     from costplan.cli.init import init
     from costplan.cli.optimize import optimize
     from costplan.cli.profiles import app as profiles
+    from costplan.cli.report import report
     from costplan.cli.schema import schema
     from costplan.cli.show import show
     from costplan.cli.whatif import whatif
 
-    for command in (init, check, optimize, show, explain, frontier, whatif, export, schema):
-        app.command()(command)
-    app.add_typer(profiles, name="profiles")
-    app.add_typer(curves, name="curves")
+    commands = {
+        "Plan": (init, check, optimize, show, explain, frontier, whatif, compare),
+        "Evidence": (backtest,),
+        "Hand over": (export, report, schema),
+    }
+    for panel, functions in commands.items():
+        for command in functions:
+            app.command(rich_help_panel=panel)(command)
+    app.add_typer(profiles, name="profiles", rich_help_panel="Evidence")
+    app.add_typer(curves, name="curves", rich_help_panel="Evidence")
+    app.add_typer(ingest, name="ingest", rich_help_panel="Evidence")
 
 
 def main() -> None:
