@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from costplan.evidence.cells import Answers, Cells
 
     Array = NDArray[np.float64]
+    Parts = Iterable[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 CEILINGS = (0.1, 0.25, 0.5, 0.75, 1.0)
 SPLITS = 20
@@ -163,13 +164,14 @@ def run_backtest(
     folds: int = 2,
     questions_per_class: int | None = None,
     confidence: float = 0.9,
+    watch: Callable[[Parts], Parts] = lambda parts: parts,
 ) -> Backtest:
     """Judge forecasts, ceilings and choices on questions that the plans have not seen.
 
     ceilings: fractions of the cost per question of the best single option that every class has,
     or where there is none, of the best option of each class. The order of rows and the order of
-    classes change nothing. Raises InputError where no class can be judged, ValueError for
-    arguments out of range.
+    classes change nothing. watch passes the splits on, to show progress. Raises InputError where
+    no class can be judged, ValueError for arguments out of range.
     """
     import numpy as np
 
@@ -187,7 +189,7 @@ def run_backtest(
     results = [
         _judge_split(Split(answers, planning, held, weights), number, ceilings, unit, confidence)
         for number, (planning, held) in enumerate(
-            draw_splits(answers, splits, seed, folds, questions_per_class)
+            watch(draw_splits(answers, splits, seed, folds, questions_per_class))
         )
     ]
     judged = [result for result in results if result is not None]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from costplan.domain.outcomes import Labels, Outcomes
 from costplan.plan.backtest_fill import Ladder, fill_with_margin
 
 if TYPE_CHECKING:
@@ -258,6 +259,19 @@ def _oracle(answers: Answers, held: Mask, weights: Array) -> _Oracle:
     spent = np.cumsum((hulls.weight[steps.corner + 1] - hulls.weight[steps.corner]) * mine)
     won = np.cumsum((hulls.gain[steps.corner + 1] - hulls.gain[steps.corner]) * mine)
     return _Oracle(base_usd, base, base_usd + spent, base + won)
+
+
+def split_datasets(outcomes: Outcomes) -> list[Outcomes]:
+    """Take a table apart by its datasets, in order of name."""
+    import numpy as np
+
+    parts = []
+    for code, name in enumerate(outcomes.dataset.names):
+        part = outcomes.take(np.flatnonzero(outcomes.dataset.codes == code))
+        classes = {part.task_class.names[i] for i in set(part.task_class.codes.tolist())}
+        notes = tuple(n for n in part.notes if not n.task_class or n.task_class in classes)
+        parts.append(replace(part, dataset=Labels.of([name] * len(part)), notes=notes))
+    return parts
 
 
 def draw_splits(
