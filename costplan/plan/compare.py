@@ -187,27 +187,25 @@ class _Market:
 
     before: Mapping[tuple[str, str, bool], list[PriceUsed]]
     after: Mapping[tuple[str, str, bool], list[PriceUsed]]
-    seen: Mapping[tuple[str, str, str | None], _Seen]
+    seen: Mapping[tuple[str, str], _Seen]
+    """By the key of a class, which names its month, and option."""
 
     @classmethod
     def of(cls, before: Plan, after: Plan) -> _Market:
         """Gather prices of both plans, and options of the second."""
         seen = {
-            (item.task_class, item.option, getattr(item, "month", None)): _Seen(
-                item.usd_per_request, item.accuracy.mean
-            )
+            (item.task_class, item.option): _Seen(item.usd_per_request, item.accuracy.mean)
             for item in after.considered
             if item.usd_per_request is not None and item.accuracy is not None
         }
         for line in after.lines:
             facts = _Seen(line.usd_per_request, line.accuracy.mean)
-            seen[line.task_class, line.option, line.month] = facts
-            seen.setdefault((line.task_class, line.option, None), facts)
+            seen[_key(line.task_class, line.month), line.option] = facts
         return cls(_by_model(before.prices), _by_model(after.prices), seen)
 
     def find(self, name: str, option: str, month: str | None) -> _Seen | None:
         """Find what the second plan says of an option."""
-        return self.seen.get((name, option, month)) or self.seen.get((name, option, None))
+        return self.seen.get((_key(name, month), option))
 
     def reprice(self, line: Line) -> Decimal | None:
         """Give a line's dollars per request at the second plan's price; None where unknown."""
@@ -224,6 +222,11 @@ class _Market:
                 return None if priced is None else _per_request(line, priced)
             return None
         return None
+
+
+def _key(name: str, month: str | None) -> str:
+    """Name a class as the plan's options name it."""
+    return name if month is None else f"{name} {month}"
 
 
 def _by_model(prices: Iterable[PriceUsed]) -> dict[tuple[str, str, bool], list[PriceUsed]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from decimal import Decimal
 from pathlib import Path
 
 from costplan.domain.errors import InputError
+from costplan.plan.case import Case
 from costplan.plan.load import load
 from costplan.plan.model import Plan
+from costplan.plan.naive import take_at_word
 from costplan.plan.slider import trace_stops
 from costplan.plan.solving import Manner
 from costplan.plan.stop import Pick, Stop
@@ -44,11 +47,13 @@ def add_stops(
             "Name it with --workload."
         )
     try:
-        stops = _trace(plan, path)
+        case = _load(plan, path)
     except InputError:
         if workload is not None:
             raise
         return plan, f"There is no slider: {path} can no longer be read as a workload."
+    manner = Manner(naive=not plan.confidence)
+    stops = trace_stops(case, manner) if _rests_on(plan, case, manner) else ()
     if not _agrees(plan, stops):
         return plan, (
             f"There is no slider: {path}, or what it rests on, has changed since the plan was "
@@ -75,16 +80,34 @@ def _find(plan: Plan, beside: Path | None, workload: Path | None) -> Path | None
     return None
 
 
-def _trace(plan: Plan, path: Path) -> tuple[Stop, ...]:
+def _load(plan: Plan, path: Path) -> Case:
     limits = shared_limits(plan)
-    case = load(
+    return load(
         path,
         usd=limits.get("usd"),
         mean_latency_s=limits.get("mean_latency_s"),
         splits=plan.splits,
         confidence=plan.confidence or None,
     )
-    return trace_stops(case, Manner(naive=not plan.confidence))
+
+
+def _rests_on(plan: Plan, case: Case, manner: Manner) -> bool:
+    """Tell whether a plan looked at the case's options, at the case's costs and accuracies."""
+    now = take_at_word(case) if manner.naive else case
+    known: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for part in now.classes:
+        for option in part.options:
+            numbers = (float(option.usd_per_request), option.accuracy.mean)
+            for name in {part.task.name, part.key}:
+                known.setdefault((name, option.name), []).append(numbers)
+    return all(
+        any(
+            math.isclose(usd, item.usd_per_request) and math.isclose(mean, item.accuracy.mean)
+            for usd, mean in known.get((item.task_class, item.option), [])
+        )
+        for item in plan.considered
+        if item.usd_per_request is not None and item.accuracy is not None
+    )
 
 
 def _agrees(plan: Plan, stops: tuple[Stop, ...]) -> bool:
@@ -105,3 +128,13 @@ def _agrees(plan: Plan, stops: tuple[Stop, ...]) -> bool:
                 abs(mine[key] - usd) <= NEAR for key, usd in theirs.items()
             )
     return False
+
+
+def _are_lines(plan: Plan, picks: list[Pick]) -> bool:
+    mine = {(pick.task_class, pick.month, pick.option): pick for pick in picks}
+    theirs = {(line.task_class, line.month, line.option): line for line in plan.lines}
+    return mine.keys() == theirs.keys() and all(
+        abs(mine[key].usd - line.usd) <= NEAR
+        and math.isclose(mine[key].accuracy, line.accuracy.mean)
+        for key, line in theirs.items()
+    )

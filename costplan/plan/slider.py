@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from costplan.solve.problem import Objective, Problem
     from costplan.solve.verify import Audit
 
-STOPS = 60
+STOPS = 40
 """Ceilings that are solved, at most, beside the plan's own."""
-SCOUTS = 12
+SCOUTS = 10
 """Of these, how many look first where the frontier bends."""
 DIGITS = 3
 """Leading digits of a ceiling, so that a person can type it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -17,6 +17,7 @@ from costplan.domain.figures import (
     write_usd,
     write_value,
 )
+from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
 from costplan.report import page_data, page_tables
 
@@ -76,7 +77,8 @@ def _content(plan: Plan) -> dict[str, object]:
     before = page_tables.tabulate_before(plan)
     sources = list(page_tables.tabulate_sources(plan))
     long_tables = [table for table in (lines, before, *sources) if table is not None]
-    shown = page_data.thin(plan.considered)
+    options = page_tables.list_options(plan)
+    shown = page_data.thin(options)
     period = write_period(plan.workload.period, plan.workload.months)
     content: dict[str, object] = {
         "plan": plan,
@@ -87,6 +89,7 @@ def _content(plan: Plan) -> dict[str, object]:
         "value_name": "value in dollars" if plan.value_unit == "usd" else "value",
         "has_frontier": len(plan.frontier) + len(plan.stops) > 1,
         "stops": len(plan.stops),
+        "ceiling_of": "of each month" if page_data.is_each_month(plan) else period,
         "frontier_tables": list(page_tables.tabulate_frontier(plan)),
         "lines": lines,
         "before": before,
@@ -96,8 +99,8 @@ def _content(plan: Plan) -> dict[str, object]:
         "next_steps": list(_next_steps(plan)),
         "unknowns": list(_unknowns(plan)),
         "curves": bool(shown),
-        "curve_note": _curve_note(plan, len(shown)),
-        "curve_tables": list(page_tables.tabulate_curves(plan.considered)),
+        "curve_note": _curve_note(plan, options, len(shown)),
+        "curve_tables": list(page_tables.tabulate_curves(options)),
         "interval_note": f" at {write_percent(plan.confidence, 0)}" if plan.confidence else "",
         "sources": sources,
         "proof": _proof(plan),
@@ -168,14 +171,18 @@ def _before_note(plan: Plan) -> str:
     return f"; the {page_data.MOST_BARS} dearest of {classes:,} classes"
 
 
-def _curve_note(plan: Plan, shown: int) -> str:
-    drawable = sum(1 for i in plan.considered if i.usd_per_request is not None and i.accuracy)
-    if shown == drawable:
-        return ""
-    return (
-        f"{shown:,} of {drawable:,} options are drawn: those in reach of the choice. "
-        "The plan's JSON has all."
-    )
+def _curve_note(plan: Plan, options: Sequence[Considered], shown: int) -> str:
+    said = []
+    months = sorted({line.month for line in plan.lines if line.month is not None})
+    if months:
+        said.append(f"Costs and accuracies are those of {months[0]}.")
+    drawable = sum(1 for i in options if i.usd_per_request is not None and i.accuracy)
+    if shown != drawable:
+        said.append(
+            f"{shown:,} of {drawable:,} options are drawn: those in reach of the choice. "
+            "The plan's JSON has all."
+        )
+    return " ".join(said)
 
 
 def _next_steps(plan: Plan) -> Iterator[str]:

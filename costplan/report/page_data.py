@@ -12,7 +12,7 @@ from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
 from costplan.plan.retrace import shared_limits
 from costplan.plan.stop import Pick
-from costplan.report.page_tables import FATES, NAMES, Table, plan_picks
+from costplan.report.page_tables import FATES, NAMES, Table, list_options, plan_picks
 
 MOST_OPTIONS = 60_000
 """Options that the page draws; of larger plans those in reach of the choice only."""
@@ -43,7 +43,7 @@ class Names:
 def pack(plan: Plan, tables: Iterable[Table]) -> str:
     """Pack a plan for the page's script, safe inside an HTML script element."""
     options, models, fates = Names(), dict[int, str](), dict[tuple[str, str], int]()
-    curves = _pack_curves(plan.considered, options, models, fates)
+    curves = _pack_curves(list_options(plan), options, models, fates)
     units = list(dict.fromkeys((pick.task_class, pick.month) for pick in plan_picks(plan)))
     unit_places = {unit: place for place, unit in enumerate(units)}
     content: Packed = {
@@ -61,6 +61,7 @@ def pack(plan: Plan, tables: Iterable[Table]) -> str:
         "units": [name if month is None else f"{name} · {month}" for name, month in units],
         "stops": _pack_stops(plan, options, unit_places),
         "own": _own_stop(plan),
+        "each_month": is_each_month(plan),
         "command": write_command(plan),
         "before": _pack_before(plan),
         "curves": curves,
@@ -167,6 +168,11 @@ def _pack_stops(
         }
         for stop in plan.stops
     ]
+
+
+def is_each_month(plan: Plan) -> bool:
+    """Tell whether every month of a horizon has the dollar ceiling for itself."""
+    return any(c.name.endswith(".usd") and c.name[:4].isdecimal() for c in plan.ceilings)
 
 
 def _own_stop(plan: Plan) -> int:

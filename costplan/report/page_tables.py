@@ -277,6 +277,19 @@ def write_limit(name: str, amount: Decimal) -> str:
     return write_count(amount)
 
 
+def list_options(plan: Plan) -> list[Considered]:
+    """List the options that were looked at; over a horizon those of its first month."""
+    months = sorted({line.month for line in plan.lines if line.month is not None})
+    if not months:
+        return list(plan.considered)
+    ending = f" {months[0]}"
+    return [
+        item.model_copy(update={"task_class": item.task_class.removesuffix(ending)})
+        for item in plan.considered
+        if item.task_class.endswith(ending)
+    ]
+
+
 def tabulate_curves(considered: Sequence[Considered]) -> Iterator[Table]:
     """List the options behind each curve; none where there are too many for the page."""
     if len(considered) > MOST_STATIC_OPTIONS:

@@ -27,7 +27,7 @@
   const drawings = [];
   const draw = (holder, make) => {
     const redraw = () => {
-      const width = Math.max(280, Math.min(holder.clientWidth || 640, 1040));
+      const width = Math.max(280, Math.min(holder.clientWidth || 640, 1200));
       holder.replaceChildren(make(width));
     };
     drawings.push(redraw);
@@ -56,7 +56,7 @@
     const most = d3.max(places, (p) => p.usd);
     const anchor = (r) => (r.usd > most * 0.75 ? "end" : r.usd < most * 0.2 ? "start" : "middle");
     const marks = [
-      Plot.ruleX(stop ? [stop.ceiling] : [], { stroke: "var(--other)", strokeDasharray: "3,3" }),
+      Plot.ruleX(stop && !data.each_month ? [stop.ceiling] : [], { stroke: "var(--other)", strokeDasharray: "3,3" }),
       Plot.line(data.frontier, { x: "usd", y, stroke: "var(--accent)", strokeWidth: 2.5 }),
       Plot.dot(data.rivals, { x: "usd", y, symbol: "diamond", r: 5, fill: "var(--muted)" }),
       ...["start", "middle", "end"].map((textAnchor) => Plot.text(data.rivals, {
