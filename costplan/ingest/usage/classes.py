@@ -14,7 +14,7 @@ from costplan.ingest.usage.format import LogFormat
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SAMPLE_RECORDS = 20_000
+SAMPLE_RECORDS = 5_000
 """Records that candidates are judged on."""
 MOST_CLASSES = 200
 _TEXTS = re.compile(r"prompt|message|content|response|body|completion|input\b|output\b", re.I)
@@ -39,6 +39,15 @@ class Candidate:
     def splits(self) -> bool:
         """Whether it makes classes: most requests labelled, more than one value, not one each."""
         return self.labelled >= 0.5 and 2 <= self.values <= MOST_CLASSES
+
+
+def take_sample(connection: DuckDBPyConnection, records: str) -> str:
+    """Read the first records once, for all questions about them; return the SQL that has them."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE sample_records AS SELECT * FROM ({records})"
+        f" LIMIT {SAMPLE_RECORDS}"
+    )
+    return "SELECT * FROM sample_records"
 
 
 def class_keys(connection: DuckDBPyConnection, log: LogFormat, records: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import connect, quote
 from costplan.ingest.head import Container, Head, check_whole, read_head
 from costplan.ingest.histogram import bucket_of
-from costplan.ingest.usage.classes import Candidate, choose, class_keys, judge, resolve
+from costplan.ingest.usage.classes import Candidate, choose, class_keys, judge, resolve, take_sample
 from costplan.ingest.usage.format import LogFormat, ReportFormat, UsageFormat
 from costplan.ingest.usage.formats import find_format
 from costplan.ingest.usage.ids import Seen
@@ -200,6 +200,7 @@ def _class_sql(run: _Run, head: Head, log: LogFormat) -> str:
     chosen = run.keys.get(log.name) or run.state.choice(log.name)
     told = run.options.class_by
     try:
+        records = take_sample(run.connection, records)
         keys = class_keys(run.connection, log, records)
         if not told and chosen is None:
             run.candidates[log.name] = judge(run.connection, records, keys)
@@ -239,7 +240,7 @@ def preview(paths: Sequence[Path], options: UsageOptions) -> dict[str, tuple[Can
             if isinstance(log, ReportFormat):
                 found[log.name] = _judge_report(path, log)
                 continue
-            records = record_source(head, log)
+            records = take_sample(connection, record_source(head, log))
             found[log.name] = judge(connection, records, class_keys(connection, log, records))
     return found
 
