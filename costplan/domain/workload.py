@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from costplan.domain.day import Day
+from costplan.domain.endpoint import OwnEndpoint, ProbeLimits
 from costplan.domain.numbers import Fraction, NotNegative, Number, Positive, Whole, WholePositive
+from costplan.domain.policy import Policies
 from costplan.domain.record import Record
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -287,6 +289,9 @@ class TaskClass(Record):
     """What stands for the accuracy."""
     options: tuple[StatedOption, ...] = ()
     """Options with exact numbers of their own, beside or instead of evidence."""
+    policies: Policies = ()
+    """Ways to answer with several calls, beside single ones: votes, best-ofs, cascades, routes;
+    `auto` lets costplan propose some."""
     models: ModelFilter = ModelFilter()
     """Models that may serve the class."""
     growth_per_month: Annotated[Number, Field(gt=-1, le=10)] = Decimal(0)
@@ -357,6 +362,11 @@ class Workload(Record):
     """Prices that are known to change within the horizon."""
     hosts: dict[Name, Name] = Field(default_factory=dict)
     """Who serves an open model, where not the profile's default: {deepseek-r1: aws}."""
+    endpoints: dict[Name, OwnEndpoint] = Field(default_factory=dict)
+    """Where `probe` asks, by model or by provider, where not at the provider's usual address:
+    {my-qwen: {base_url: "http://localhost:8000/v1"}, openai: {requests_per_minute: 500}}."""
+    probe: ProbeLimits = ProbeLimits()
+    """What `probe` may do without being told on the command line."""
     curves: tuple[Name, ...] = ()
     """Further curve tables (CSV), paths relative to the workload."""
     profiles: tuple[Name, ...] = ()
