@@ -171,6 +171,9 @@ def _rows(columns: Mapping[str, str], failed: str) -> dict[str, str]:
     for row, meaning, read in _READ:
         if meaning in columns:
             rows[row] = read(columns[meaning])
+    if {"usd", "requests"} <= columns.keys():
+        # A sum over many requests may need more digits than the dollars of one.
+        rows["usd"] = f"TRY_CAST(TRY_CAST({columns['usd']} AS DOUBLE) AS DECIMAL(38, 12))"
     if "uncached_input_tokens" in columns and "input_tokens" not in columns:
         uncached = number(columns["uncached_input_tokens"])
         rows["input"] = f"{uncached} + COALESCE({rows.get('cached', '0')}, 0)"
