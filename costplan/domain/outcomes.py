@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 TEXT_COLUMNS = ("dataset", "task_class", "question_id", "model", "budget_or_effort")
 NUMBER_COLUMNS = ("correct", "input_tokens", "output_tokens", "cost_usd", "latency_s")
 COLUMNS = (*TEXT_COLUMNS, "sample", *NUMBER_COLUMNS)
-OPTIONAL_COLUMNS = ("reasoning_tokens", "cached_input_tokens", "truncated", "refused", "error")
+OPTIONAL_COLUMNS = (
+    "reasoning_tokens", "cached_input_tokens", "truncated", "refused", "error",
+    "answer", "accepted", "confidence",
+)  # fmt: skip
+SHARE_COLUMNS = ("correct", "truncated", "refused", "accepted", "confidence")
+"""Columns that hold 0 to 1, or yes and no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,11 @@ class Outcomes:
             output_tokens=numbers("output_tokens"),
             usd=numbers("cost_usd"),
             latency_s=numbers("latency_s"),
-            extra={k: numbers(k) for k in OPTIONAL_COLUMNS if k in columns and k != "error"},
+            extra={
+                k: code_answers(columns[k]) if k == "answer" else numbers(k)
+                for k in OPTIONAL_COLUMNS
+                if k in columns and k != "error"
+            },
         )
 
     def take(self, rows: Codes) -> Outcomes:
@@ -167,3 +177,27 @@ class Outcomes:
                 **self.extra,
             }
         )
+
+
+def code_answers(answers: Sequence[object]) -> Floats:
+    """Give equal answers equal codes, (rows,); NaN where blank.
+
+    Answers are compared as text without outer spaces and case; numbers by their value.
+    """
+    import numpy as np
+
+    said = [_plain_answer(answer) for answer in answers]
+    labels = Labels.of(said)
+    codes = labels.codes.astype(np.float64)
+    blank = np.array([not name for name in labels.names], dtype=bool)
+    return np.where(blank[labels.codes], np.nan, codes) if said else codes
+
+
+def _plain_answer(answer: object) -> str:
+    text = "" if answer is None else str(answer).strip().casefold()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    # NaN is a blank that went through numbers.
+    return "" if math.isnan(number) else repr(number + 0.0)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from costplan.domain.numbers import Fraction, NotNegative, Number, Positive, WholePositive
 from costplan.domain.record import Record
@@ -163,7 +163,7 @@ class Cascade(Record):
     check: Check | None = None
     """Check after every step but the last."""
 
-    @field_validator("steps", mode="before")
+    @field_validator("steps", mode="before", json_schema_input_type=tuple[OptionName | Step, ...])
     @classmethod
     def _name_steps(cls, steps: object) -> object:
         if not isinstance(steps, list | tuple):
@@ -257,6 +257,10 @@ class Policy(Record):
     """Difficulty known before the call decides who answers."""
     auto: Auto | None = None
     """Proposals."""
+    correlation: Fraction | None = None
+    """How far answers go together where no outcomes say it, 0 to 1: for a vote or best-of the
+    correlation of two calls on one question, 0.7 when absent; for a cascade the part of the
+    greatest possible covariance of two settings, 0.6 when absent. The policy is graded assumed."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -292,4 +296,13 @@ KINDS = ("vote", "best_of", "cascade", "route", "auto")
 
 def read_policies(value: object) -> object:
     """Take `policies: auto` for [{auto: {}}], for a validator of the field."""
+    if isinstance(value, str) and value != "auto":
+        raise ValueError(f"expected the word auto, or a list of policies, found '{value[:40]}'")
     return [{"auto": {}}] if value == "auto" else value
+
+
+Policies = Annotated[
+    tuple[Policy, ...],
+    BeforeValidator(read_policies, json_schema_input_type=Literal["auto"] | tuple[Policy, ...]),
+]
+"""Policies of a class; the word `auto` alone asks for proposals."""

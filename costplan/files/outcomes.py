@@ -19,6 +19,7 @@ from costplan.domain.outcomes import (
     COLUMNS,
     NUMBER_COLUMNS,
     OPTIONAL_COLUMNS,
+    SHARE_COLUMNS,
     TEXT_COLUMNS,
     Labels,
     Note,
@@ -95,6 +96,9 @@ def read_outcomes(*paths: Path | str) -> Outcomes:
             blank = [math.nan] * len(reading.text["model"])
             values += reading.numbers.get(name, blank)
         columns[name] = values
+    if any("answer" in reading.text for reading in readings):
+        given = (r.text.get("answer", [""] * len(r.text["model"])) for r in readings)
+        columns["answer"] = [answer for answers in given for answer in answers]
     assert all(len(column) == size for column in columns.values())
     notes = tuple(
         Note(
@@ -217,6 +221,8 @@ def _take_chunk(
     for name, cells in zip(header, zip(*(row for _, row in good), strict=True), strict=True):
         if name in TEXT_COLUMNS:
             reading.text[name] += _text_cells(name, cells, lines, reading)
+        elif name == "answer":
+            reading.text.setdefault(name, []).extend(cells)
         elif name != "error":
             column = reading.numbers.setdefault(name, [])
             column += _number_cells(name, cells, lines, reading)
@@ -258,7 +264,7 @@ def _number_cells(
         values = [float(cell) if cell else math.nan for cell in cells]
     except ValueError:
         values = [_number(cell) for cell in cells]
-    top = 1.0 if name in ("correct", "truncated", "refused") else MAX_NUMBER
+    top = 1.0 if name in SHARE_COLUMNS else MAX_NUMBER
     needed = name in ("correct", "sample")
     for line, cell, value in zip(lines, cells, values, strict=True):
         if 0.0 <= value <= top and "_" not in cell and (name != "sample" or value == int(value)):

@@ -46,6 +46,44 @@ def test_a_good_table_is_read_as_it_stands(tmp_path):
     assert table.to_frame().columns.tolist() == list(COLUMNS)
 
 
+def test_answers_verdicts_and_confidence_are_read(tmp_path):
+    """Equal answers get equal codes, numbers by value and text by case; blanks stay unknown."""
+    header = f"{HEADER},answer,accepted,confidence"
+    said = [("42,yes,0.9", 1), ("42.0,false,1", 2), (" Paris,,", 3), ("paris,1,0", 4), (",0,", 5)]
+    rows = [f"d,triage,q1,o3,high,{n},1,,,,,{text}" for text, n in said]
+    table = read_outcomes(_write(tmp_path, *rows, header=header))
+    answer = table.extra["answer"]
+    assert answer[0] == answer[1] != answer[2] == answer[3]
+    assert math.isnan(answer[4])
+    assert table.extra["accepted"][[0, 1, 3, 4]].tolist() == [1.0, 0.0, 1.0, 0.0]
+    assert math.isnan(table.extra["accepted"][2])
+    assert table.extra["confidence"][[0, 1, 3]].tolist() == [0.9, 1.0, 0.0]
+
+
+def test_answers_of_several_files_share_their_codes(tmp_path):
+    """The same answer in two files is the same answer; a file without answers has none."""
+    first = _write(
+        tmp_path,
+        GOOD + ",b",
+        "d,triage,q2,o3,high,0,1,,,,,a",
+        header=f"{HEADER},answer",
+        name="1.csv",
+    )
+    second = _write(
+        tmp_path, "d,triage,q3,o3,high,0,1,,,,,b", header=f"{HEADER},answer", name="2.csv"
+    )
+    third = _write(tmp_path, "d,triage,q4,o3,high,0,1,,,,", name="3.csv")
+    answer = read_outcomes(first, second, third).extra["answer"]
+    assert answer[0] == answer[2] != answer[1]
+    assert math.isnan(answer[3])
+
+
+def test_a_confidence_above_one_is_a_fault(tmp_path):
+    """Percentages are refused, not read as shares."""
+    path = _write(tmp_path, GOOD + ",85", header=f"{HEADER},confidence")
+    assert "from 0 to 1" in _faults(path)[0].advice
+
+
 @pytest.mark.parametrize(
     "raw",
     [
