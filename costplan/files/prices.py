@@ -30,6 +30,7 @@ __all__ = [
     "hosts_of",
     "list_prices",
     "match_cost_map",
+    "prices_by_hour",
     "read_litellm_cost_map",
 ]
 
@@ -94,6 +95,23 @@ def find_price(
 def list_prices(profiles: Mapping[str, Profile], as_of: dt.date) -> tuple[PriceListing, ...]:
     """List prices on a day, with batch and long-call prices and the changes announced after it."""
     return tuple(_listing(name, profile, as_of) for name, profile in profiles.items())
+
+
+def prices_by_hour(name: str, profile: Profile, as_of: dt.date) -> tuple[Price, ...]:
+    """List a short call's price at each hour of a day, UTC; empty where the hour does not matter.
+
+    For paying today: a plan uses one hour's price for all. Raises UnknownPriceError.
+    """
+    if profile.prices or profile.price_key is None:
+        return ()
+    provider, model = entry = _resolve(name, profile.price_key)
+    if not _by_the_hour(model):
+        return ()
+    asked = (_ask(entry, as_of, batch=False, hour=hour) for hour in range(24))
+    return tuple(
+        Price(name, provider.id, as_of, *_rates(name, a, _ZERO), batch=False, source=_source(a))
+        for a in asked
+    )
 
 
 def hosts_of(name: str, profile: Profile) -> tuple[str, ...]:
@@ -220,14 +238,16 @@ def _resolve(name: str, key: PriceKey) -> Entry:
     return provider, model
 
 
-def _ask(entry: Entry, as_of: dt.date, *, batch: bool) -> PriceCalculation:
+def _ask(
+    entry: Entry, as_of: dt.date, *, batch: bool, hour: int = PRICE_HOUR_UTC
+) -> PriceCalculation:
     from genai_prices import Usage
 
     provider, model = entry
     return model.calc_price(
         Usage(input_tokens=1, output_tokens=1),
         provider,
-        genai_request_timestamp=dt.datetime.combine(as_of, dt.time(PRICE_HOUR_UTC), dt.UTC),
+        genai_request_timestamp=dt.datetime.combine(as_of, dt.time(hour), dt.UTC),
         price_context=_BATCH if batch else None,
     )
 

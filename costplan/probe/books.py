@@ -67,7 +67,7 @@ class CallBooks:
     async def end(self, request: Request, attempt: int, outcome: Reply | CallError) -> None:
         """Write the bill down, then free what was set aside beyond it."""
         if isinstance(outcome, Reply):
-            usd = self.tariff.usd(outcome.answer.usage)
+            usd = self.tariff.usd(outcome.answer.usage, outcome.sent_at.hour)
             facts = self.facts(outcome, self.call)
             record: dict[str, Any] = {"k": "reply", "call": self.call, "usd": str(usd), **facts}
         else:

@@ -50,9 +50,12 @@ class Tariff:
     )
     """The same for lifetimes at another multiple."""
 
-    def price_at(self, input_tokens: int) -> Price:
-        """Give the price of a call with so many input tokens."""
-        found = self.price
+    by_hour: tuple[Price, ...] = ()
+    """Price of a call of usual length at each hour of the day, UTC; empty where it is the same."""
+
+    def price_at(self, input_tokens: int, hour: int = 0) -> Price:
+        """Give the price of a call with so many input tokens at an hour, UTC."""
+        found = self.by_hour[hour] if self.by_hour else self.price
         for above, price in self.long_prices:
             if input_tokens > above:
                 found = price
@@ -61,7 +64,8 @@ class Tariff:
     def worst_usd(self, request: Request, output_tokens: int) -> Decimal:
         """Bound what a call can cost: the longest prompt, all of it written to the cache."""
         asked = most_input_tokens(request)
-        prices = [self.price, *(price for above, price in self.long_prices if asked > above)]
+        usual = self.by_hour or (self.price,)
+        prices = [*usual, *(price for above, price in self.long_prices if asked > above)]
         with localcontext(EXACT):
             dearest_in = max(price.input_usd_per_mtok for price in prices)
             dearest_out = max(price.output_usd_per_mtok for price in prices)
@@ -69,15 +73,15 @@ class Tariff:
             whole = asked * dearest_in * written + output_tokens * dearest_out
             return whole.scaleb(-6)
 
-    def usd(self, usage: Usage) -> Decimal:
+    def usd(self, usage: Usage, hour: int = 0) -> Decimal:
         """Price a call from its tokens; what the provider states itself goes before that.
 
-        Unknown cached tokens are priced in full.
+        Unknown cached tokens are priced in full; hour is that of sending, UTC.
         """
         stated = usage.reported_cost_usd
         if stated is not None and not usage.raw.get("is_byok"):
             return stated
-        price = self.price_at(usage.input_tokens)
+        price = self.price_at(usage.input_tokens, hour)
         with localcontext(EXACT):
             extra = sum(
                 (
