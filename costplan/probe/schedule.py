@@ -12,10 +12,11 @@ caller's business.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from costplan.probe.frontier import dollar_price, expected_accuracy, fill
+from costplan.probe.frontier import Fill, dollar_price, expected_accuracy, fill
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,8 @@ COVER = 0.7
 """Part of a class's gain that the options asked in a round must carry."""
 TOP_SHARE = 0.25
 """Part of the classes, best first, that get a step in a round."""
+SHORTFALL = 3.0
+"""What a point of accuracy below a class's floor costs, in points."""
 TOLERANCE = 0.003
 """Accuracy, 0 to 1, that perfect information may still be worth when the asking stops."""
 
@@ -58,13 +61,16 @@ class Aim:
     """What the plan is for."""
 
     weight: Array
-    """Value of a right answer times requests, as a share of all classes; adds up to 1, (C,)."""
+    """Value of a right answer times requests, as a share of all classes; adds up to 1 where the
+    arrays hold all of them, (C,)."""
     plan_usd: Array
     """Dollars per period when a class goes to an option wholly, (C, M)."""
     ceiling_usd: float
     """Most dollars per period; infinite where there is no ceiling."""
     may: Mask
     """Options that a class may take, (C, M)."""
+    floor: Array | None = None
+    """Accuracy that a class must reach, 0 where there is none, (C,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,16 @@ class Asking:
     """Questions that a class has, (C,)."""
     ask_usd: Array
     """Expected dollars of one question, (C, M)."""
+    closed: Mask | None = None
+    """Options that cannot be asked: known without asking, given up, or too dear, (C, M)."""
+
+    def is_open(self, c: int, options: Sequence[int]) -> Mask:
+        """Whether these options of a class can be asked."""
+        import numpy as np
+
+        if self.closed is None:
+            return np.ones(len(options), bool)
+        return np.asarray(~self.closed[c, list(options)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +135,9 @@ def first_steps(aim: Aim, asking: Asking, questions: int = FIRST_QUESTIONS) -> t
     steps = []
     for c in range(len(asking.available)):
         count = min(questions, int(asking.available[c]))
-        behind = [int(m) for m in aim.may[c].nonzero()[0] if asking.asked[c, m] < count]
+        options = [int(m) for m in aim.may[c].nonzero()[0] if asking.asked[c, m] < count]
+        open_ = asking.is_open(c, options)
+        behind = [m for m, there in zip(options, open_, strict=True) if there]
         if behind:
             missing = count - asking.asked[c, behind]
             usd = float((missing * asking.ask_usd[c, behind]).sum())
@@ -134,21 +152,25 @@ def advise(
     *,
     tolerance: float = TOLERANCE,
     seed: int = 0,
+    plan: Fill | None = None,
 ) -> Advice:
     """Say what to ask next; the same inputs give the same advice.
 
-    Options are never dropped for good: each round looks at all of them again.
+    Options are never dropped for good: each round looks at all of them again. plan is today's best
+    plan, where the caller knows it better than the ceiling in dollars alone tells.
     """
     import numpy as np
 
-    accuracy = np.where(aim.may, expected_accuracy(posterior.logit, posterior.covariance), -np.inf)
-    value = aim.weight[:, None] * accuracy
-    plan = fill(value, aim.plan_usd, aim.may, aim.ceiling_usd)
+    accuracy = expected_accuracy(posterior.logit, posterior.covariance)
+    accuracy = np.where(aim.may, accuracy - _shortfall(accuracy, aim.floor), -np.inf)
+    if plan is None:
+        value = aim.weight[:, None] * accuracy
+        plan = fill(value, aim.plan_usd, aim.may, aim.ceiling_usd)
     price = dollar_price(plan)
     # in accuracy of the class itself, so that a class without weight divides by nothing
     weight = np.maximum(aim.weight, 1e-12)[:, None]
     cost = np.where(aim.may, price * aim.plan_usd / weight, 0.0)
-    gain, best_share = _information(posterior, cost, aim.may, seed)
+    gain, best_share = _information(posterior, cost, aim, seed)
     evpi = gain.sum(1)
     steps = _steps(aim.weight[:, None] * gain, plan.shares, accuracy - cost, asking)
     askable = sorted({step.class_index for step in steps})
@@ -158,13 +180,23 @@ def advise(
     return Advice(chosen, evpi, best_share, price, plan.shares, settled)
 
 
-def _information(posterior: Posterior, cost: Array, may: Mask, seed: int) -> tuple[Array, Array]:
+def _shortfall(accuracy: Array, floor: Array | None) -> Array | float:
+    """Count what an option lacks to its class's floor, so that nearness to it is worth knowing."""
+    import numpy as np
+
+    if floor is None:
+        return 0.0
+    return np.asarray(SHORTFALL * np.maximum(floor[:, None] - accuracy, 0.0))
+
+
+def _information(posterior: Posterior, cost: Array, aim: Aim, seed: int) -> tuple[Array, Array]:
     """Give what knowing would gain, by the option it would lead to, and who is best; both (C, M).
 
     The gains of a class add up to its EVPI.
     """
     import numpy as np
 
+    may = aim.may
     classes, options = may.shape
     normal = np.random.default_rng(seed).standard_normal((DRAWS // 2, options))
     normal = np.concatenate([normal, -normal])  # antithetic: half the noise
@@ -173,7 +205,10 @@ def _information(posterior: Posterior, cost: Array, may: Mask, seed: int) -> tup
         level, vectors = np.linalg.eigh(posterior.covariance[c])
         root = vectors * np.sqrt(np.maximum(level, 0.0))
         drawn = posterior.logit[c] + normal @ root.T
-        value = np.where(may[c], 1 / (1 + np.exp(-drawn)) - cost[c], -np.inf)
+        accuracy = 1 / (1 + np.exp(-drawn))
+        if aim.floor is not None:
+            accuracy = accuracy - _shortfall(accuracy, np.full(len(drawn), aim.floor[c]))
+        value = np.where(may[c], accuracy - cost[c], -np.inf)
         best = value.argmax(1)
         today = int(np.where(may[c], value.mean(0), -np.inf).argmax())
         better = value[np.arange(len(value)), best] - value[:, today]
@@ -192,12 +227,13 @@ def _steps(gain: Array, shares: Array, value: Array, asking: Asking) -> tuple[St
         mine = [m for m in range(len(gain[c])) if shares[c, m] > 0 or m == today]
         options = sorted({*mine, *_challengers(gain[c], asking.ask_usd[c])})
         done = asking.asked[c, options]
-        up_to = np.minimum(done + np.maximum(2, done // 2), asking.available[c])
-        behind = up_to > done
+        more = np.where(done < FIRST_QUESTIONS, FIRST_QUESTIONS - done, np.maximum(2, done // 2))
+        up_to = np.minimum(done + more, asking.available[c])
+        behind = (up_to > done) & asking.is_open(c, options)
         if not behind.any() or gain[c].sum() <= 0:
             continue
-        usd = float(((up_to - done) * asking.ask_usd[c, options]).sum())
-        learnt = float((1 - np.sqrt(done / up_to))[behind].mean())
+        usd = float(((up_to - done) * asking.ask_usd[c, options])[behind].sum())
+        learnt = float((1 - np.sqrt(done[behind] / up_to[behind])).mean())
         asked = [(m, int(n)) for m, n in zip(options, up_to, strict=True)]
         step = Step(c, tuple(entry for entry, late in zip(asked, behind, strict=True) if late), usd)
         ranked.append((-gain[c].sum() * learnt / max(usd, 1e-12), c, step))
