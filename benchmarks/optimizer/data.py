@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import overload
 
@@ -157,4 +157,54 @@ def _steep_volumes(rng: np.random.Generator, n: int, m: int) -> Columns:
         DecimalColumn(np.full(n, 1), 0),
         DecimalColumn(price.ravel(), 6),
         DecimalColumn(accuracy.ravel(), 4),
+    )
+
+
+def many_ceilings(n_classes: int, n_options: int = 20, *, seed: int = 0) -> Problem:
+    """Build a realistic problem with six team budgets, two token capacities and a mean latency.
+
+    Every ceiling lies between what the cheapest plan and the unlimited best plan use.
+    """
+    base = problem("realistic", n_classes, n_options, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    count = base.n_options
+    teams = tuple(f"team-{i}" for i in range(6))
+    team = rng.integers(0, len(teams), n_classes)
+    provider = rng.integers(0, 3, count)
+    price = base.usd.floats
+    tokens = (price * 1e6 / rng.uniform(2, 20, count)).astype(np.int64) + 50
+    seconds = (tokens / rng.uniform(50, 200, count) * 10).astype(np.int64) + 5
+    counts = np.diff(base.first)
+    spend = np.repeat(base.requests.floats, counts) * price
+    shape = (n_classes, n_options)
+    cheapest = price.reshape(shape).argmin(axis=1) + base.first[:-1]
+    best = base.accuracy.floats.reshape(shape).argmax(axis=1) + base.first[:-1]
+
+    def between(amount: np.ndarray, part: float) -> Decimal:
+        low, high = float(amount[cheapest].sum()), float(amount[best].sum())
+        return Decimal(f"{low + part * (high - low):.2f}")
+
+    owner = np.repeat(team, counts)
+    volume = np.repeat(base.requests.floats, counts)
+    in_all = float(base.requests.floats.sum())
+    limits = Limits(
+        usd=between(spend, 0.5),
+        team_usd={t: between(spend * (owner == i), 0.35) for i, t in enumerate(teams)},
+        provider_tokens={
+            p: between(volume * tokens * (provider == i), 0.25)
+            for i, p in enumerate(("one", "two"))
+        },
+        mean_latency_s=(between(volume * seconds / 10, 0.3) / Decimal(in_all)).quantize(
+            Decimal("0.001")
+        ),
+    )
+    return replace(
+        base,
+        team=team,
+        team_names=teams,
+        provider=provider,
+        provider_names=("one", "two", "three"),
+        tokens=DecimalColumn(tokens, 0),
+        mean_latency_s=DecimalColumn(seconds, 1),
+        limits=limits,
     )

@@ -26,6 +26,7 @@ from costplan.solve.bill import Bill, add_bill, fixed_rows
 from costplan.solve.cuts import Cut, cut_off
 from costplan.solve.decimals import Floats, Ints
 from costplan.solve.linear import LinearProgram, Usable
+from costplan.solve.many import LARGE, linear_by_prices, whole_by_prices
 from costplan.solve.problem import Problem
 from costplan.solve.sheet import Ending, Outcome, Sheet
 from costplan.solve.solution import Solution, Status
@@ -73,6 +74,8 @@ class _Run:
     """What the cost is divided by for HiGHS."""
     clock: Clock
     gap: float
+    target: float | None = None
+    """A whole plan is good enough for this search when it costs at most this, over size."""
 
     @classmethod
     def of(cls, problem: Problem, aim: Aim, usable: Usable, clock: Clock, gap: float) -> _Run:
@@ -101,9 +104,30 @@ class _Run:
 
     def whole_plan(self) -> Solution:
         """Find the best plan with one option per class."""
+        large = len(self.program.usable.options) > LARGE
+        if large and self.bill is None and self.program.rows and self.has_cost:
+            found = whole_by_prices(self.program, self.aim, self.clock, self.gap, self._among)
+            if found is not None:
+                return found
+        return self._whole_search()
+
+    @property
+    def has_cost(self) -> bool:
+        """Whether anything is optimised; else any plan will do."""
+        return self.aim.amount is not None or self.aim.bill
+
+    def _among(self, usable: Usable, clock: Clock, gap: float, target: float | None) -> Solution:
+        """Search among some of the options, until a plan costs at most target; None is a proof."""
+        program = replace(self.program, usable=usable)
+        goal = None if target is None else target / self.size
+        part = replace(self, program=program, clock=clock, gap=gap, target=goal)
+        return part._whole_search(LOOSE if target is None else 0.0)
+
+    def _whole_search(self, loosen: float = LOOSE) -> Solution:
+        """Find the best whole plan by HiGHS, cutting off what breaks a limit."""
         cuts: list[Cut] = []
         for _ in range(MAX_CUT_ROUNDS):
-            outcome = self._whole_outcome(cuts)
+            outcome = self._whole_outcome(cuts, loosen=loosen)
             if outcome.ending is Ending.INFEASIBLE:
                 return Solution(Status.INFEASIBLE, "highs")
             if outcome.x is None:
@@ -117,15 +141,15 @@ class _Run:
                 break
         return self._tightened_plan(cuts)
 
-    def _whole_outcome(self, cuts: list[Cut], tighten: float = 0.0) -> Outcome:
+    def _whole_outcome(self, cuts: list[Cut], tighten: float = 0.0, loosen: float = 0.0) -> Outcome:
         """Run HiGHS on the whole-number program with the cuts found so far."""
-        loosen = 0.0 if tighten else LOOSE
         sheet, _ = self.program.sheet(whole=True, size=self.size, tighten=tighten, loosen=loosen)
         if self.bill is not None:
             self._add_bill(sheet, tighten)
         for cut in cuts:
             sheet.row(cut.columns, np.ones(len(cut.columns)), -np.inf, float(cut.most))
-        return sheet.run(gap=self.gap, time_limit_s=self.clock.left_s)
+        left_s = self.clock.left_s
+        return sheet.run(gap=self.gap, time_limit_s=left_s, target=self.target)
 
     def _add_bill(self, sheet: Sheet, tighten: float = 0.0) -> object:
         assert self.bill is not None
@@ -144,7 +168,7 @@ class _Run:
             main = self._chosen(outcome.x)
             audit = verify(self.problem, main, {})
             if audit.ok:
-                relaxed = self._whole_outcome(cuts)
+                relaxed = self._whole_outcome(cuts, loosen=LOOSE)
                 return self.finish((main, {}), audit, relaxed.bound * self.size)
         return best
 
@@ -182,6 +206,9 @@ class _Run:
         self, program: LinearProgram, constant: Fraction, proof: Outcome | None
     ) -> Solution:
         """Solve a linear program and make its vertex exact; proof has the bound of the whole."""
+        narrowed = self._narrowed_plan(program) if proof is None else None
+        if narrowed is not None:
+            return narrowed
         sheet, start = program.sheet(whole=False, size=self.size)
         outcome = sheet.run(gap=self.gap, time_limit_s=self.clock.left_s, relax=True)
         if outcome.ending is not Ending.OPTIMAL:
@@ -196,6 +223,20 @@ class _Run:
             if audit.ok:
                 return self.finish(parts, audit, bound)
         return Solution(Status.LIMIT, "highs")
+
+    def _narrowed_plan(self, program: LinearProgram) -> Solution | None:
+        """Solve a large linear program on the options that matter; None when that fails."""
+        if len(program.usable.options) <= LARGE or not program.rows or not self.has_cost:
+            return None
+        found = linear_by_prices(program, self.size, self.clock)
+        if found is None:
+            return None
+        part, outcome, start, bound = found
+        for parts in self._exact_parts(part, outcome, start):
+            audit = verify(self.problem, *parts)
+            if audit.ok:
+                return self.finish(parts, audit, bound)
+        return None
 
     def _exact_parts(self, program: LinearProgram, outcome: Outcome, start: int) -> Iterator[Parts]:
         """Try the exact vertex first, then points a hair inside the limits."""

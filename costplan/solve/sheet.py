@@ -87,20 +87,29 @@ class Sheet:
         self.row_lower.extend([1.0] * len(counts))
         self.row_upper.extend([1.0] * len(counts))
 
-    def run(self, *, gap: float, time_limit_s: float | None, relax: bool = False) -> Outcome:
-        """Minimise with HiGHS; relax forgets that columns are whole."""
+    def run(
+        self,
+        *,
+        gap: float,
+        time_limit_s: float | None,
+        relax: bool = False,
+        target: float | None = None,
+    ) -> Outcome:
+        """Minimise with HiGHS; relax forgets that columns are whole.
+
+        A whole program stops as soon as its cost is at most target.
+        """
         import highspy
 
-        # The public class prints a banner on stdout when it is made; the class below it does not.
-        solver: Any = highspy.Highs.__mro__[1]()
-        solver.setOptionValue("output_flag", False)
-        solver.setOptionValue("threads", 1)
+        solver = quiet_solver()
         solver.setOptionValue("primal_feasibility_tolerance", FEASIBILITY)
         solver.setOptionValue("dual_feasibility_tolerance", FEASIBILITY)
         solver.setOptionValue("mip_feasibility_tolerance", FEASIBILITY)
         solver.setOptionValue("small_matrix_value", 1e-12)
         solver.setOptionValue("mip_rel_gap", gap)
         solver.setOptionValue("mip_abs_gap", 0.0)
+        if target is not None:
+            solver.setOptionValue("objective_target", target)
         if time_limit_s is not None:
             solver.setOptionValue("time_limit", max(0.0, time_limit_s))
         integer = np.concatenate(self.integer)
@@ -130,6 +139,17 @@ class Sheet:
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
             lp.integrality_ = [kinds[int(flag)] for flag in integer]
         return lp
+
+
+def quiet_solver() -> Any:  # noqa: ANN401 - untyped library
+    """Return a HiGHS object that prints nothing."""
+    import highspy
+
+    # The public class prints a banner on stdout when it is made; the class below it does not.
+    solver: Any = highspy.Highs.__mro__[1]()
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    return solver
 
 
 def _outcome(highspy: ModuleType, solver: Any, whole: bool) -> Outcome:  # noqa: ANN401 - untyped library
