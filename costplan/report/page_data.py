@@ -111,7 +111,7 @@ def _pack_picks(picks: Iterable[Pick], options: Names) -> list[list[float | int 
 
 def _short(number: Decimal | float) -> float | int:
     """Shorten a number to what the page shows of it, with digits to spare."""
-    short = float(f"{number:.7g}")
+    short = float(f"{number:.10g}")
     return int(short) if short.is_integer() else short
 
 

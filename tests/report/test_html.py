@@ -273,7 +273,7 @@ def test_long_tables_are_turned_page_by_page(show):
     curve that is asked for."""
     plan = year_plan(classes=1_000)
     considered = [
-        {"class": f"class-{i:04d}", "option": "gpt-5/low", "fate": "chosen", "reason": "",
+        {"class": f"class-{i:04d} 2027-01", "option": "gpt-5/low", "fate": "chosen", "reason": "",
          "usd_per_request": "0.01", "mean_latency_s": 1,
          "accuracy": {"mean": 0.9, "low": 0.8, "high": 0.95, "grade": "published"}}
         for i in range(1_000)

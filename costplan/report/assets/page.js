@@ -9,8 +9,16 @@
     if (amount === 0) return "$0";
     return "$" + amount.toFixed(Math.max(2, 2 - Math.floor(Math.log10(Math.abs(amount)))));
   };
-  const percent = (share, places = 1) => (share * 100).toFixed(places) + " %";
-  const seconds = (s) => (s === null ? "–" : s >= 10 ? s.toFixed(0) + " s" : s.toFixed(1) + " s");
+  // Rounds halves to even, as the tables do; toFixed would round them up.
+  const fixed = (number, places) => {
+    const halves = number * 2 * 10 ** places;
+    const isHalf = Number.isInteger(halves) && Math.abs(halves) % 2 === 1 && halves / (2 * 10 ** places) === number;
+    if (!isHalf) return number.toFixed(places);
+    const lower = (halves - 1) / 2;
+    return ((lower % 2 ? lower + 1 : lower) / 10 ** places).toFixed(places);
+  };
+  const percent = (share, places = 1) => fixed(share * 100, places) + " %";
+  const seconds = (s) => (s === null ? "–" : s >= 10 ? fixed(s, 0) + " s" : fixed(s, 1) + " s");
   const value = (v) =>
     data.value_unit === "usd" ? usd(v) : v.toLocaleString("en-US", { maximumFractionDigits: 2 });
   const short = (text, most) => {
