@@ -74,8 +74,8 @@ class _Run:
     """What the cost is divided by for HiGHS."""
     clock: Clock
     gap: float
-    target: float | None = None
-    """A whole plan is good enough for this search when it costs at most this, over size."""
+    known: Ints | None = None
+    """A whole plan to begin with."""
 
     @classmethod
     def of(cls, problem: Problem, aim: Aim, usable: Usable, clock: Clock, gap: float) -> _Run:
@@ -116,12 +116,10 @@ class _Run:
         """Whether anything is optimised; else any plan will do."""
         return self.aim.amount is not None or self.aim.bill
 
-    def _among(self, usable: Usable, clock: Clock, gap: float, target: float | None) -> Solution:
-        """Search among some of the options, until a plan costs at most target; None is a proof."""
+    def _among(self, usable: Usable, clock: Clock, gap: float, known: Ints) -> Solution:
+        """Search among some of the options, from a plan that is known."""
         program = replace(self.program, usable=usable)
-        goal = None if target is None else target / self.size
-        part = replace(self, program=program, clock=clock, gap=gap, target=goal)
-        return part._whole_search(LOOSE if target is None else 0.0)
+        return replace(self, program=program, clock=clock, gap=gap, known=known)._whole_search()
 
     def _whole_search(self, loosen: float = LOOSE) -> Solution:
         """Find the best whole plan by HiGHS, cutting off what breaks a limit."""
@@ -148,8 +146,10 @@ class _Run:
             self._add_bill(sheet, tighten)
         for cut in cuts:
             sheet.row(cut.columns, np.ones(len(cut.columns)), -np.inf, float(cut.most))
-        left_s = self.clock.left_s
-        return sheet.run(gap=self.gap, time_limit_s=left_s, target=self.target)
+        begin = None
+        if self.known is not None and self.bill is None:
+            begin = np.isin(self.program.usable.options, self.known).astype(np.float64)
+        return sheet.run(gap=self.gap, time_limit_s=self.clock.left_s, start=begin)
 
     def _add_bill(self, sheet: Sheet, tighten: float = 0.0) -> object:
         assert self.bill is not None

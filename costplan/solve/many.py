@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from costplan.solve.aim import Aim, Clock, finish
+from costplan.solve.decimals import Ints
 from costplan.solve.improve import Draft, improve
 from costplan.solve.linear import LinearProgram, Usable
 from costplan.solve.master import Priced, price_limits
@@ -28,8 +29,8 @@ SPARE_OPTIONS = 100
 PATIENCE_S = 60.0
 """Longest run of the final proof where no time limit is asked for."""
 
-Search = Callable[[Usable, Clock, float, float | None], Solution]
-"""Finds a whole plan among some options: with a clock, a gap, and a cost that is good enough."""
+Search = Callable[[Usable, Clock, float, Ints], Solution]
+"""Finds the best whole plan among some options: with a clock, a gap, and a plan to begin with."""
 
 
 def whole_by_prices(
@@ -58,8 +59,8 @@ def whole_by_prices(
 
 
 def _share(clock: Clock) -> Clock:
-    """Give the improvement half of the time that is left."""
-    return Clock.start(PATIENCE_S / 2 if clock.left_s is None else clock.left_s / 2)
+    """Give the improvement a third of the time that is left."""
+    return Clock.start(PATIENCE_S / 3 if clock.left_s is None else clock.left_s / 3)
 
 
 def _restated(found: Solution, aim: Aim, least: float, gap: float) -> Solution:
@@ -83,7 +84,7 @@ def _proven(
     margin = (cost - priced.bound) * (1 + 1e-9) + 1e-12 * abs(cost)
     keep = (priced.loss <= margin) | np.isin(program.usable.options, best.main)
     left = clock if clock.left_s is not None else Clock.start(PATIENCE_S)
-    found = search(program.usable.narrowed(keep), left, gap, None)
+    found = search(program.usable.narrowed(keep), left, gap, best.main)
     if not found.has_plan:
         return best
     assert found.objective is not None

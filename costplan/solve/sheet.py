@@ -94,10 +94,11 @@ class Sheet:
         time_limit_s: float | None,
         relax: bool = False,
         target: float | None = None,
+        start: Floats | None = None,
     ) -> Outcome:
         """Minimise with HiGHS; relax forgets that columns are whole.
 
-        A whole program stops as soon as its cost is at most target.
+        A whole program stops as soon as its cost is at most target, and begins at start.
         """
         import highspy
 
@@ -115,6 +116,10 @@ class Sheet:
         integer = np.concatenate(self.integer)
         whole = bool(integer.any()) and not relax
         solver.passModel(self._model(highspy, integer if whole else None))
+        if start is not None and whole:
+            begin = highspy.HighsSolution()
+            begin.col_value = start.tolist()
+            solver.setSolution(begin)
         solver.run()
         return _outcome(highspy, solver, whole)
 
