@@ -112,7 +112,7 @@ def _content(plan: Plan) -> dict[str, object]:
 
 def _subtitle(plan: Plan) -> str:
     return (
-        f"Plan {write_period(plan.workload.period, plan.workload.months)} · "
+        f"Amounts {write_period(plan.workload.period, plan.workload.months)} · "
         f"prices of {plan.workload.starts} · made {plan.created_at[:10]}"
     )
 
