@@ -20,6 +20,16 @@ Fractions = Annotated[
 ]
 
 
+Folds = Annotated[
+    int,
+    typer.Option(
+        min=2,
+        max=1000,
+        help="Parts of a split, one of them held out: 2 plans on halves, 5 on four fifths.",
+    ),
+]
+
+
 def backtest(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     outcomes: Annotated[
         list[Path],
@@ -32,14 +42,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
     ceiling: Fractions = None,
     splits: Annotated[int, typer.Option(min=1, max=10_000, help="Times to split.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
-    folds: Annotated[
-        int,
-        typer.Option(
-            min=2,
-            max=1000,
-            help="Parts of a split, one of them held out: 2 plans on halves, 5 on four fifths.",
-        ),
-    ] = 2,
+    folds: Folds = 2,
     questions_per_class: Annotated[
         int | None,
         typer.Option(
@@ -67,6 +70,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
     if not 0.5 < confidence < 1:
         raise typer.BadParameter("--confidence must lie above 0.5 and below 1")
     table = read_outcomes(*outcomes)
+    parts = split_datasets(table) if by_dataset else [table]
     backtests = [
         run_backtest(
             part,
@@ -78,7 +82,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
             confidence=confidence,
             watch=watch_splits(" + ".join(part.dataset.names), splits),
         )
-        for part in (split_datasets(table) if by_dataset else [table])
+        for part in parts
     ]
     write_backtests(backtests, by_dataset=by_dataset, csv=csv, as_json=as_json)
 

@@ -96,7 +96,7 @@ def _fit(
     outcomes: Path | None,
     confidence: float | None,
 ) -> list[CurveFit]:
-    from costplan.plan.curve_fit import choose_rows, fit_benchmark, fit_workload
+    from costplan.plan.curve_classes import choose_rows, fit_benchmark, fit_workload
     from costplan.plan.curve_outcomes import fit_outcomes
 
     if workload is not None and (outcomes is not None or (benchmark is not None and names)):

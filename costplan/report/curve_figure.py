@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
 from costplan.plan.curve_fit import CurveFit, FitPoint
+from costplan.report.spend_axis import read_spend, write_spend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,8 +47,6 @@ def draw_figure(fits: Sequence[CurveFit], spends: Sequence[str], kind: str) -> b
 
 
 def _draw_panel(panel: Axes, fit: CurveFit, by: str) -> None:
-    from costplan.report.curve_fit import read_spend
-
     models = len({point.model for point in fit.points})
     shown = 0
     odd = {(f.model, setting) for f in fit.findings for setting in f.settings if f.code != "dips"}
@@ -73,8 +72,6 @@ def _draw_panel(panel: Axes, fit: CurveFit, by: str) -> None:
 
 def _scale(panel: Axes, by: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    from costplan.report.curve_fit import write_spend
 
     panel.set_xscale("log")
     panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))

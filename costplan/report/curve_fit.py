@@ -18,7 +18,10 @@ from costplan.domain.figures import (
     write_unit_usd,
 )
 from costplan.plan.curve_fit import CurveFit, FitPoint
+from costplan.report.curve_figure import draw_figure
+from costplan.report.save import save
 from costplan.report.scatter import Layer, draw_scatter, frame
+from costplan.report.spend_axis import choose_spend, read_spend, write_spend
 from costplan.report.write import dump, open_console
 
 if TYPE_CHECKING:
@@ -43,9 +46,6 @@ def write_fits(
     by: "dollars" or "tokens"; None takes dollars, tokens where no dollars are known.
     """
     if output is not None:
-        from costplan.report.curve_figure import draw_figure
-        from costplan.report.save import save
-
         image = draw_figure(
             fits, [choose_spend(fit, by) for fit in fits], output.suffix[1:].lower()
         )
@@ -59,21 +59,6 @@ def write_fits(
         if place:
             console.print()
         render(fit, choose_spend(fit, by), console)
-
-
-def choose_spend(fit: CurveFit, by: str | None) -> str:
-    """Choose what to draw by: what was asked for, or dollars where most points have them."""
-    if by is not None:
-        return by
-    dollars = sum(point.usd is not None for point in fit.points)
-    tokens = sum(point.output_tokens is not None for point in fit.points)
-    return "dollars" if dollars >= tokens else "tokens"
-
-
-def read_spend(point: FitPoint, by: str) -> float | None:
-    """Give the point's place on the axis, above 0; None where it is unknown."""
-    spend = point.usd if by == "dollars" else point.output_tokens
-    return float(spend) if spend is not None and spend > 0 else None
 
 
 def _document(fit: CurveFit) -> dict[str, object]:
@@ -215,13 +200,6 @@ def draw_fit(fit: CurveFit, by: str, width: int) -> Text:
         y_limits=frame([y for _, y in (*measured, *fitted)]),
         write_x=lambda x: write_spend(10**x, by),
     )
-
-
-def write_spend(spend: float, by: str) -> str:
-    """Write a mark of the axis, with two digits or in thousands."""
-    if by == "dollars":
-        return f"${Decimal(f'{spend:.2g}'):f}" if spend < 10 else f"${spend:,.0f}"
-    return f"{spend / 1000:.3g}k" if spend >= 1000 else f"{spend:.3g}"
 
 
 def _bullets(items: Iterable[str]) -> RenderableType:
