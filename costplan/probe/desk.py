@@ -170,7 +170,7 @@ class Desk:
         if reason:
             return Outcome(asked, Ended.STOPPED, reason=reason)
         try:
-            reply, call = await self._pay(asked.contender, request, asked.key, "ask", asked)
+            reply, call = await self.pay(asked.contender, request, asked.key, "ask", asked)
         except OutOfMoneyError as error:
             return Outcome(asked, Ended.NO_MONEY, reason=str(error))
         except CallError as fault:
@@ -182,10 +182,13 @@ class Desk:
             return Outcome(asked, Ended.ANSWERED, kept, again=again)
         return await self._mark_slowly(asked, kept, reply.answer.text, call, again)
 
-    async def _pay(
+    async def pay(
         self, contender: Contender, request: Request, key: Key, role: str, asked: Ask | None
     ) -> tuple[Reply, str]:
-        """Ask for money; gives the reply and the call's identifier."""
+        """Ask for money; gives the reply and the call's identifier.
+
+        Raises CallError when there is no reply, OutOfMoneyError before one could be paid for.
+        """
         books = CallBooks(
             journal=self.journal,
             budget=self.budget,
@@ -277,7 +280,7 @@ class Desk:
             if reason:
                 return None, f"judge: {reason}"
             try:
-                await self._pay(contender, request, key, "judge", None)
+                await self.pay(contender, request, key, "judge", None)
             except CallError as fault:
                 self._note(contender, fault)
                 return None, f"judge: {fault.kind}: {fault}"

@@ -1,0 +1,255 @@
+"""What a probe found: every curve with intervals, beside the published one, and what it changes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+from costplan.domain.measurement import Measurement
+from costplan.plan.probing_plan import Judged, judge
+from costplan.plan.probing_run import Live, left_to_gain
+from costplan.probe.judge import JudgeCheck
+from costplan.probe.records import Tally
+from costplan.probe.results import Point, SameSpend, Span, points, same_spend
+
+if TYPE_CHECKING:
+    from costplan.evidence.published import PublishedCurve
+
+FEW_FOR_RANKS = 3
+"""Options from which an order is compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionFound:
+    """What was measured of an option of a class, and what is believed of it."""
+
+    point: Point
+    """What was measured."""
+    believed: Span
+    """Accuracy that the next plan will believe, with its interval."""
+    published: float | None
+    """Accuracy on the benchmark that stood for the class; None where it has none."""
+    plan_usd: float
+    """Dollars of a request in the plan, at the class's own sizes, batch and cache."""
+    chance: float
+    """Chance that it is the best of its class at the plan's price of a dollar."""
+    share_before: float
+    """Share of the class in the plan before the first answer."""
+    share_now: float
+    """Share of the class in the plan by what is believed now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The measured curve beside the published one that stood for the class."""
+
+    benchmark: str
+    n: int
+    """Options that both have."""
+    level: float
+    """Mean difference, measured minus published, in accuracy."""
+    order: float | None
+    """Rank correlation of the two, -1 to 1; None for fewer than three options."""
+    inside: int
+    """Options whose measured accuracy lies inside the interval that was forecast for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFound:
+    """A class's results."""
+
+    name: str
+    questions: int
+    """Questions that it has."""
+    evidence: str
+    """What stood for it before."""
+    options: tuple[OptionFound, ...]
+    """Options with answers, by model and setting."""
+    comparison: Comparison | None
+    """None where no published curve stood for the class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All results of a probe."""
+
+    why: str
+    """Why it ended: settled, questions, money, stopped, interrupted, replayed."""
+    classes: tuple[ClassFound, ...]
+    before: Judged | None
+    """The plan before the first answer, judged by what is believed now."""
+    now: Judged | None
+    """The plan by what is believed now."""
+    left: float
+    """Accuracy, over all that is planned, that knowing everything would still bring at most."""
+    sure: float
+    """Chance that the option that takes most of a class is its best, at the weakest class."""
+    alike: tuple[SameSpend, ...]
+    """Neighbouring settings that spend the same."""
+    judges: Mapping[str, JudgeCheck | None]
+    """How the judges compare with the user's own marks, by judge."""
+
+
+def gather_found(live: Live, judges: Mapping[str, JudgeCheck | None]) -> Found:
+    """Sum a probe up."""
+    tally = Tally(replies=dict(live.kept))
+    measured = points(tally, float(live.stage.case.workload.confidence))
+    alike = same_spend(tally, _settings(live))
+    today, before = live.today, live.before
+    return Found(
+        why=live.why,
+        classes=tuple(
+            _class_found(live, c, [p for p in measured if p.task_class == name])
+            for c, name in enumerate(live.stage.classes)
+        ),
+        before=judge(today, before.allocation) if today and before else None,
+        now=judge(today, today.allocation) if today else None,
+        left=left_to_gain(live),
+        sure=math.nan if live.advice is None else live.advice.weakest,
+        alike=tuple(alike),
+        judges=judges,
+    )
+
+
+def _settings(live: Live) -> dict[str, list[str]]:
+    """List the settings of every asked model, least thinking first."""
+    models = dict.fromkeys(key[2] for key in live.kept)
+    return {model: list(live.stage.sources.profiles[model].settings) for model in models}
+
+
+def _class_found(live: Live, c: int, measured: Sequence[Point]) -> ClassFound:
+    stage = live.stage
+    name = stage.classes[c]
+    order = {key: m for m, key in enumerate(stage.options)}
+    found = [
+        _option_found(live, c, order[point.option], point)
+        for point in measured
+        if point.option in order
+    ]
+    return ClassFound(
+        name=name,
+        questions=len(stage.questions[name]),
+        evidence=stage.part(c).evidence,
+        options=tuple(sorted(found, key=lambda each: order[each.point.option])),
+        comparison=_compare(live, c, found),
+    )
+
+
+def _option_found(live: Live, c: int, m: int, point: Point) -> OptionFound:
+    assert live.believed is not None
+    assert live.today is not None
+    assert live.before is not None
+    z = NormalDist().inv_cdf(0.5 + float(live.stage.case.workload.confidence) / 2)
+    logit = float(live.believed.posterior.logit[c, m])
+    variance = max(float(live.believed.posterior.covariance[c, m, m]), 0.0)
+    mean = _sigmoid(logit / math.sqrt(1 + math.pi * variance / 8))
+    reach = z * math.sqrt(variance)
+    published = _published(live.stage.curves[c])
+    return OptionFound(
+        point=point,
+        believed=Span(mean, min(_sigmoid(logit - reach), mean), max(_sigmoid(logit + reach), mean)),
+        published=published.get(point.option),
+        plan_usd=float(live.believed.usd[c, m]),
+        chance=0.0 if live.advice is None else float(live.advice.best_share[c, m]),
+        share_before=float(live.before.fill.shares[c, m]),
+        share_now=float(live.today.fill.shares[c, m]),
+    )
+
+
+def _published(curve: PublishedCurve | None) -> dict[tuple[str, str], float]:
+    """Give the published accuracies, shrunken; interpolated settings are left out."""
+    if curve is None:
+        return {}
+    return {
+        option: _sigmoid(float(logit))
+        for option, logit, extra in zip(curve.options, curve.logit, curve.bridge, strict=True)
+        if extra == 0
+    }
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+
+
+def _compare(live: Live, c: int, found: Sequence[OptionFound]) -> Comparison | None:
+    curve = live.stage.curves[c]
+    both = [each for each in found if each.published is not None]
+    if curve is None or not both:
+        return None
+    from scipy.stats import spearmanr
+
+    pairs = [(each.point.accuracy.mean, each.published or 0.0) for each in both]
+    mine, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    order = None
+    if len(both) >= FEW_FOR_RANKS and len(set(mine)) > 1 and len(set(theirs)) > 1:
+        order = float(spearmanr(mine, theirs).statistic)
+    name = live.stage.classes[c]
+    belief = curve.carry_over([name]).classes[name]
+    confidence = float(live.stage.case.workload.confidence)
+    inside = 0
+    for each in both:
+        told = belief.estimate(each.point.option, confidence, future_questions=each.point.n)
+        inside += told.low <= each.point.accuracy.mean <= told.high
+    level = sum(a - b for a, b in pairs) / len(pairs)
+    return Comparison(curve.key, len(both), level, order, inside)
+
+
+def measurements(live: Live, dataset: str, day: dt.date) -> list[Measurement]:
+    """Write what was measured as rows of a curve table; the class is the benchmark."""
+    rows = []
+    for point in points(Tally(replies=dict(live.kept))):
+        group = [
+            each
+            for each in live.kept.values()
+            if each.score is not None
+            and each.key[0] == point.task_class
+            and each.key[2:4] == point.option
+        ]
+        scores = [each.score or 0.0 for each in group]
+        rows.append(
+            Measurement(
+                source=f"probe-{dataset}",
+                benchmark=point.task_class,
+                task_kind="own",
+                model=point.option[0],
+                setting=point.option[1],
+                n_questions=point.n,
+                accuracy=round(point.accuracy.mean, 9),
+                accuracy_se=_standard_error(scores),
+                input_tokens=round(point.input_tokens, 3),
+                output_tokens=round(point.output_tokens, 3),
+                reasoning_tokens=None
+                if point.reasoning_tokens is None
+                else round(point.reasoning_tokens, 3),
+                usd=point.usd.quantize(Decimal("1e-9")),
+                usd_basis="paid by the probe",
+                seconds=round(sum(each.total_s for each in group) / len(group), 4),
+                seconds_basis="measured per attempt, waiting apart",
+                date=day.isoformat(),
+                note=_remark(point),
+            )
+        )
+    return rows
+
+
+def _standard_error(scores: Sequence[float]) -> float | None:
+    """Give the standard error of a mean mark; None for a single one."""
+    n = len(scores)
+    if n < 2:
+        return None
+    mean = sum(scores) / n
+    return round(math.sqrt(sum((score - mean) ** 2 for score in scores) / (n - 1) / n), 9)
+
+
+def _remark(point: Point) -> str:
+    said = []
+    if point.truncated:
+        said.append(f"{point.truncated:.0%} cut off at the cap")
+    if point.refused:
+        said.append(f"{point.refused:.0%} refused")
+    return "; ".join(said)

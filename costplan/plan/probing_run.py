@@ -1,0 +1,351 @@
+"""The probe's rounds: ask, believe, plan, and ask again where it can still change the plan."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from costplan.plan.probing_beliefs import Believed, believe
+from costplan.plan.probing_costs import expect_costs
+from costplan.plan.probing_lineup import Connected, Lineup
+from costplan.plan.probing_plan import Today, make_aim, plan_today
+from costplan.plan.probing_stage import Name, Row, Stage
+from costplan.probe.budget import Budget
+from costplan.probe.desk import Ask, Desk, Ended, Outcome, ask_all
+from costplan.probe.records import Kept, Tally
+from costplan.probe.schedule import FIRST_QUESTIONS, Advice, Asking, Step, advise
+from costplan.probe.schedule import first_steps as schedule_first
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+
+FIRST_CHANCE = 0.02
+"""Chance of being the best from which an option is asked in the first round."""
+ANY_CHANCE = 0.002
+"""Chance below which an option cannot enter the plan, and is not asked at all."""
+PRICES = (0.3, 1.0, 3.0)
+"""A dollar's worth may turn out so many times what it seems; options are kept for each."""
+MOST_FIRST = 24
+"""Options of a class that the first round asks, at most."""
+LEAST_FIRST = 2
+"""Options of a class that the first round asks whatever they cost."""
+FIRST_PART = 0.35
+"""Part of the money that the first round is expected to take, at most."""
+MOST_ROUNDS = 1000
+EXPECTED_ASKS = 1.0
+"""Asks that the expected dollars of one are worth beside those paid."""
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """How the probe stands: what a watcher sees while it runs."""
+
+    stage: Stage
+    lineup: Lineup
+    candidates: Mask
+    """Options that can still enter the plan and that can be asked, (C, M)."""
+    first: Mask
+    """Options that the first round asks, (C, M)."""
+    reached: Counts
+    """Questions of its class that each option has gone through, (C, M)."""
+    closed: Mask
+    """Options that cannot be asked, or not any more, (C, M)."""
+    ask_usd: Array
+    """Dollars that a question is expected to cost, before any answer, (C, M)."""
+    kept: dict[tuple[str, str, str, str, int], Kept] = field(default_factory=dict)
+    """Marked replies by key."""
+    ended: dict[Ended, int] = field(default_factory=dict)
+    """Asks by how they ended."""
+    reasons: dict[Name, str] = field(default_factory=dict)
+    """Why an option was given up or failed, in its own or its provider's words."""
+    unmarked: dict[str, int] = field(default_factory=dict)
+    """Why replies got no mark."""
+    again: int = 0
+    """Replies paid for again, for the earlier ones did not fit."""
+    no_money: int = 0
+    """Asks that did not fit under the limit."""
+    round: int = 0
+    believed: Believed | None = None
+    advice: Advice | None = None
+    today: Today | None = None
+    before: Today | None = None
+    """The plan before the first answer."""
+    began: float = field(default_factory=time.monotonic)
+    why: str = ""
+    """Why it ended: settled, questions, money, stopped, interrupted."""
+
+    def rows(self) -> list[Row]:
+        """Give the marked replies as answers that count."""
+        return [
+            Row(
+                task_class=key[0],
+                question=key[1],
+                option=(key[2], key[3]),
+                score=kept.score or 0.0,
+                usd=float(kept.usd),
+                output_tokens=math.nan if kept.tokens[1] is None else float(kept.tokens[1]),
+                latency_s=kept.total_s,
+            )
+            for key, kept in sorted(self.kept.items())
+            if kept.score is not None
+        ]
+
+
+class Watcher(Protocol):
+    """Follows a probe."""
+
+    def begun(self, live: Live, budget: Budget, tally: Tally) -> None:
+        """The journal is read and nothing has been sent yet."""
+
+    def told(self, live: Live, outcome: Outcome) -> None:
+        """An ask has ended."""
+
+    def judged(self, live: Live) -> None:
+        """A round is over and the plan has been made again."""
+
+    def stopping(self) -> None:
+        """Nothing more is sent; calls under way are waited for."""
+
+
+def set_live(
+    stage: Stage,
+    lineup: Lineup,
+    able: Mask,
+    *,
+    grid: bool = False,
+    max_usd: Decimal | None = None,
+) -> Live:
+    """Choose who is asked: by today's beliefs, those that could enter the plan.
+
+    The first round is expected to cost at most a part of max_usd.
+    """
+    import numpy as np
+
+    seated = np.array([[name in lineup.seats for name in stage.options]] * len(stage.classes))
+    able = able & seated
+    believed = believe(stage, [])
+    there = stage.place >= 0
+    before = plan_today(stage, believed, there)
+    chance = _chances(stage, believed, before, there)
+    wanted = (before.fill.shares > 0) | _today_marks(stage)
+    first = able & ((chance >= FIRST_CHANCE) | wanted)
+    for c in range(len(stage.classes)):
+        if not first[c].any():  # what cannot be asked leads: take the best that can
+            first[c, np.where(able[c], chance[c], -1.0).argmax()] = able[c].any()
+        ranked = np.argsort(-np.where(first[c], chance[c] + wanted[c], -1.0), kind="stable")
+        first[c, ranked[MOST_FIRST:]] = False
+    candidates = able if grid else first | (able & (chance >= ANY_CHANCE))
+    costs = expect_costs(stage, lineup)
+    if max_usd is not None and not grid:
+        first &= _affordable(first, chance, costs.usd, float(max_usd) * FIRST_PART)
+    return Live(
+        stage=stage,
+        lineup=lineup,
+        candidates=candidates,
+        first=candidates.copy() if grid else first,
+        reached=np.zeros(able.shape, dtype=np.int64),
+        closed=~able,
+        ask_usd=costs.usd,
+        believed=believed,
+        before=before,
+        today=before,
+    )
+
+
+def _affordable(first: Mask, chance: Array, usd: Array, limit: float) -> Mask:
+    """Keep the likeliest options whose first questions fit a limit, at least two of each class."""
+    import numpy as np
+
+    kept = np.zeros(first.shape, bool)
+    order = np.argsort(-np.where(first, chance, -1.0), axis=1, kind="stable")
+    for rank in range(first.shape[1]):
+        for c in range(len(first)):
+            m = order[c, rank]
+            cost = float((usd * kept).sum() + usd[c, m]) * FIRST_QUESTIONS
+            if first[c, m] and (rank < LEAST_FIRST or cost <= limit):
+                kept[c, m] = True
+    return kept
+
+
+def _chances(stage: Stage, believed: Believed, today: Today, may: Mask) -> Array:
+    """Give every option's chance of being its class's best, at the kindest price of a dollar."""
+    import numpy as np
+
+    aim = make_aim(stage, believed, may)
+    zeros = np.zeros(may.shape, dtype=np.int64)
+    available = np.full(len(may), 10**6)
+    nothing = Asking(zeros, available, np.ones(may.shape), ~may)
+    found = np.zeros(may.shape)
+    for factor in PRICES:
+        plan = replace(today.fill, last_slope=today.fill.last_slope * factor)
+        seen = advise(believed.posterior, aim, nothing, tolerance=0.0, plan=plan)
+        found = np.maximum(found, seen.best_share)
+    return found
+
+
+def _today_marks(stage: Stage) -> Mask:
+    """Mark what each class does today: the plan is compared with it."""
+    import numpy as np
+
+    marks = np.zeros(stage.place.shape, bool)
+    for c in range(len(stage.classes)):
+        now = stage.part(c).task.today
+        for m, (model, setting) in enumerate(stage.options):
+            if now is not None and model == now.model and setting == (now.setting or setting):
+                marks[c, m] = stage.place[c, m] >= 0
+    return marks
+
+
+def _asking(live: Live) -> Asking:
+    """Say what has been asked and what asking costs: what it did cost, as far as that is known."""
+    import numpy as np
+
+    stage = live.stage
+    rows = {name: c for c, name in enumerate(stage.classes)}
+    columns = {name: m for m, name in enumerate(stage.options)}
+    paid, n = live.ask_usd * EXPECTED_ASKS, np.full(live.ask_usd.shape, EXPECTED_ASKS)
+    for key, kept in live.kept.items():
+        at = rows[key[0]], columns[key[2], key[3]]
+        paid[at] += float(kept.usd)
+        n[at] += 1
+    available = np.array([len(stage.questions[name]) for name in stage.classes])
+    return Asking(live.reached, available, np.maximum(paid / n, 1e-9), live.closed)
+
+
+def first_steps(live: Live, questions: int = FIRST_QUESTIONS) -> tuple[Step, ...]:
+    """Ask the first questions of all that could enter the plan."""
+    assert live.believed is not None
+    aim = make_aim(live.stage, live.believed, live.first)
+    return schedule_first(aim, _asking(live), questions)
+
+
+def think(live: Live, rows: Sequence[Row], tolerance: float) -> None:
+    """Believe, plan and judge again, from the answers so far."""
+    stage = live.stage
+    live.believed = believed = believe(stage, rows)
+    there = stage.place >= 0
+    live.today = plan_today(stage, believed, there)
+    live.advice = advise(
+        believed.posterior,
+        make_aim(stage, believed, there),
+        _asking(live),
+        tolerance=tolerance,
+        seed=stage.case.workload.seed + live.round,
+        plan=live.today.fill,
+    )
+
+
+async def measure(
+    live: Live,
+    desk: Desk,
+    connected: Connected,
+    *,
+    watcher: Watcher,
+    stop: asyncio.Event,
+    workers: int,
+    tolerance: float,
+    grid: bool = False,
+) -> None:
+    """Run rounds until the plan is settled, or money or questions end, or it is stopped."""
+    steps = first_steps(live, 10**9) if grid else first_steps(live)
+    while steps and live.round < MOST_ROUNDS and not stop.is_set():
+        live.round += 1
+        asks = list(_list_asks(live, steps, connected))
+        await ask_all(
+            desk, _until(asks, stop), workers=workers, told=lambda o: _note(live, o, watcher)
+        )
+        if stop.is_set():
+            break
+        for step in steps:
+            for m, up_to in step.up_to:
+                live.reached[step.class_index, m] = up_to
+        # statistics take a moment, and no call is under way
+        await asyncio.to_thread(think, live, live.rows(), 0.0 if grid else tolerance)
+        watcher.judged(live)
+        steps = () if grid or live.advice is None else live.advice.steps
+    live.why = _why(live, stop, grid=grid)
+
+
+def _until(asks: Sequence[Ask], stop: asyncio.Event) -> Iterator[Ask]:
+    """Hand out asks until the run is to stop."""
+    for ask in asks:
+        if stop.is_set():
+            return
+        yield ask
+
+
+def _list_asks(live: Live, steps: Sequence[Step], connected: Connected) -> Iterator[Ask]:
+    """List a round's calls, question by question, so that options are compared on the same ones."""
+    for step in steps:
+        c = step.class_index
+        questions = live.stage.questions[live.stage.classes[c]]
+        last = max(up_to for _, up_to in step.up_to)
+        for q in range(last):
+            for m, up_to in step.up_to:
+                if live.reached[c, m] <= q < up_to and not live.closed[c, m]:
+                    contender = connected.contender(live.stage.options[m])
+                    yield Ask(questions[q], contender)
+
+
+def _note(live: Live, outcome: Outcome, watcher: Watcher) -> None:
+    """Take what came of an ask into account."""
+    live.ended[outcome.ended] = live.ended.get(outcome.ended, 0) + 1
+    live.again += outcome.again
+    asked = outcome.ask
+    c = live.stage.classes.index(asked.question.task_class)
+    m = live.stage.options.index(asked.contender.name)
+    if outcome.kept is not None and outcome.kept.score is not None:
+        live.kept[asked.key] = outcome.kept
+    elif outcome.ended is Ended.UNMARKED:
+        live.unmarked[outcome.reason] = live.unmarked.get(outcome.reason, 0) + 1
+    elif outcome.ended is Ended.NO_MONEY:
+        live.no_money += 1
+        live.closed[c, m] = True
+    elif outcome.ended is Ended.STOPPED:
+        live.closed[:, m] = True
+        live.reasons[asked.contender.name] = outcome.reason
+    elif outcome.ended is Ended.FAILED:
+        live.reasons.setdefault(asked.contender.name, outcome.reason)
+    watcher.told(live, outcome)
+
+
+def _why(live: Live, stop: asyncio.Event, *, grid: bool) -> str:
+    if stop.is_set():
+        return "interrupted"
+    if live.no_money:
+        return "money"
+    if not grid and live.advice is not None and live.advice.settled and _questions_left(live):
+        return "settled"
+    stopped = live.closed & live.candidates
+    return "stopped" if stopped.any() and not live.kept else "questions"
+
+
+def _questions_left(live: Live) -> bool:
+    """Whether anything could still be asked."""
+    import numpy as np
+
+    counts = np.array([len(live.stage.questions[name]) for name in live.stage.classes])
+    return bool(((live.reached < counts[:, None]) & ~live.closed).any())
+
+
+def left_to_gain(live: Live) -> float:
+    """Give what knowing everything would be worth, in accuracy over all that is planned."""
+    if live.advice is None or live.believed is None:
+        return math.nan
+    weight = make_aim(live.stage, live.believed, live.stage.place >= 0).weight
+    return float((weight * live.advice.evpi).sum())
+
+
+def spent_by_asks(live: Live) -> Decimal:
+    """Add up what the replies that count cost, whenever they were paid."""
+    return sum((kept.usd for kept in live.kept.values()), Decimal(0))
