@@ -9,8 +9,8 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 import numpy as np
 
 from costplan.solve.amounts import Amount, list_spend, quality
-from costplan.solve.decimals import WIDE, DecimalColumn, Floats, Ints, Units, products
-from costplan.solve.hull import Hulls, steps_of, upper_hulls
+from costplan.solve.decimals import WIDE, DecimalColumn, Floats, Ints, Units, exact_sum, products
+from costplan.solve.hull import Hulls, Steps, steps_of, upper_hulls
 from costplan.solve.knapsack import Knapsack, as_knapsack
 from costplan.solve.problem import Goal, Limits, Problem
 from costplan.solve.room import DEFAULT_GAP, solve
@@ -32,14 +32,31 @@ class Frontier:
     """used divided by this is the ceiling (requests for a mean latency, else 1)."""
     objective: Floats
     """Best value, accuracy or net value with splits at each breakpoint, shape (n_points,)."""
-    changed_class: Ints
-    """Class that changes on the way to each breakpoint; -1 at the first."""
-    before: Ints
-    """Option it leaves; -1 at the first."""
-    after: Ints
-    """Option it takes; -1 at the first."""
-    first_options: Ints
-    """Option of each class at the first breakpoint, shape (n_classes,)."""
+    hulls: Hulls
+    """Corners of all classes."""
+    steps: Steps
+    """The step that leads to each breakpoint but the first."""
+
+    @property
+    def first_options(self) -> Ints:
+        """Return the option of each class at the first breakpoint, shape (n_classes,)."""
+        return self.hulls.option[self.hulls.start[:-1]]
+
+    @property
+    def changed_class(self) -> Ints:
+        """Return the class that changes on the way to each breakpoint; -1 at the first."""
+        found = np.searchsorted(self.hulls.start, self.steps.corner, side="right") - 1
+        return np.concatenate([[-1], found])
+
+    @property
+    def before(self) -> Ints:
+        """Return the option it leaves; -1 at the first."""
+        return np.concatenate([[-1], self.hulls.option[self.steps.corner]])
+
+    @property
+    def after(self) -> Ints:
+        """Return the option it takes; -1 at the first."""
+        return np.concatenate([[-1], self.hulls.option[self.steps.corner + 1]])
 
     @property
     def amounts(self) -> Floats:
@@ -82,52 +99,46 @@ def split_frontier(problem: Problem, ceiling: str = "usd") -> Frontier | None:
         return None
     hulls = upper_hulls(knapsack.weight(), knapsack.gain, first, knapsack.keep)
     steps = steps_of(hulls)
-    before, after = hulls.option[steps.corner], hulls.option[steps.corner + 1]
-    owner = np.repeat(np.arange(problem.n_classes), np.diff(hulls.start))[steps.corner]
-    start = hulls.option[hulls.start[:-1]]
-    used = _running(knapsack.amount, start, owner, before, after)
-    none = np.array([-1])
+    owners = np.repeat(np.arange(problem.n_classes), np.diff(hulls.start))
     return Frontier(
         ceiling=ceiling,
-        used=DecimalColumn(used, knapsack.amount.exponent),
+        used=DecimalColumn(
+            _running(knapsack.amount, hulls, owners, steps), knapsack.amount.exponent
+        ),
         per=float(knapsack.row.per),
-        objective=_objectives(knapsack, hulls, start, owner, before, after),
-        changed_class=np.concatenate([none, owner]),
-        before=np.concatenate([none, before]),
-        after=np.concatenate([none, after]),
-        first_options=start,
+        objective=_objectives(knapsack, hulls, owners, steps),
+        hulls=hulls,
+        steps=steps,
     )
 
 
-def _running(amount: Amount, start: Ints, owner: Ints, before: Ints, after: Ints) -> Units:
+def _running(amount: Amount, hulls: Hulls, owners: Ints, steps: Steps) -> Units:
     """Return an amount at each breakpoint, in exact units."""
-    after_units, before_units = amount.option_units[after], amount.option_units[before]
+    units = amount.option_units[hulls.option]
     if amount.keep is not None:
-        after_units = after_units * amount.keep[after]
-        before_units = before_units * amount.keep[before]
-    rises = products(amount.class_units[owner], after_units - before_units)
-    base = amount.total_units(start)
-    most = abs(base) + float(np.abs(rises).sum(dtype=np.float64))
-    if most > 2.0**62:
+        units = units * amount.keep[hulls.option]
+    held = products(amount.class_units[owners], units)
+    base = exact_sum(held[hulls.start[:-1]])
+    rises = np.diff(held)[steps.corner]
+    if abs(base) + float(np.abs(rises).sum(dtype=np.float64)) > 2.0**62:
         rises = rises.astype(object)
     found = np.empty(len(rises) + 1, dtype=rises.dtype)
     found[0] = base
     found[1:] = rises
-    return np.asarray(np.cumsum(found))
+    return np.asarray(np.cumsum(found, out=found))
 
 
-def _objectives(
-    knapsack: Knapsack, hulls: Hulls, start: Ints, owner: Ints, before: Ints, after: Ints
-) -> Floats:
+def _objectives(knapsack: Knapsack, hulls: Hulls, owners: Ints, steps: Steps) -> Floats:
     """Return the objective at each breakpoint, from exact sums."""
     problem = knapsack.problem
     amount = quality(problem)
     assert amount is not None
-    found = DecimalColumn(_running(amount, start, owner, before, after), amount.exponent).floats
+    found = DecimalColumn(_running(amount, hulls, owners, steps), amount.exponent).floats
     if problem.objective.goal is Goal.NET_VALUE:
         spend = list_spend(problem)
-        found -= DecimalColumn(_running(spend, start, owner, before, after), spend.exponent).floats
-    return np.asarray(found / float(knapsack.aim.per))
+        found -= DecimalColumn(_running(spend, hulls, owners, steps), spend.exponent).floats
+    found /= float(knapsack.aim.per)
+    return found
 
 
 def with_ceiling(problem: Problem, ceiling: str, amount: Decimal | None) -> Problem:

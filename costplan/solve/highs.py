@@ -52,17 +52,21 @@ class HighsSolver:
 
 def solve_aim(problem: Problem, aim: Aim, clock: Clock, gap: float) -> Solution:
     """Solve a problem for an aim that need not be its own objective."""
-    usable = Usable.of(problem)
-    if (usable.counts == 0).any():
+    if (Usable.of(problem).counts == 0).any():
         return Solution(Status.INFEASIBLE, "highs")
-    run = _Run.of(problem, aim, usable, clock, gap)
+    run = prepare(problem, aim, clock, gap)
     if problem.splits:
         return run.split_plan()
     return run.whole_plan()
 
 
+def prepare(problem: Problem, aim: Aim, clock: Clock, gap: float) -> Run:
+    """Lay out a problem for HiGHS; each class must have an option that may be used."""
+    return Run.of(problem, aim, Usable.of(problem), clock, gap)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Run:
+class Run:
     """One problem on its way through HiGHS."""
 
     problem: Problem
@@ -78,7 +82,8 @@ class _Run:
     """A whole plan to begin with."""
 
     @classmethod
-    def of(cls, problem: Problem, aim: Aim, usable: Usable, clock: Clock, gap: float) -> _Run:
+    def of(cls, problem: Problem, aim: Aim, usable: Usable, clock: Clock, gap: float) -> Run:
+        """Lay out the program, and the bill apart from it where it is not plain list spend."""
         limits = rows(problem)
         structured = not plain_bill(problem)
         ceiling = problem.limits.usd

@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costplan.solve.decimals import Bools, Floats, Ints
+
+FEW = 5_000
+"""Up to this many steps are sorted as they are, and as many places put right one by one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,13 +131,37 @@ def steps_of(hulls: Hulls) -> Steps:
 
 
 def ordered(corner: Ints, slope: Floats) -> Steps:
-    """Order steps by falling slope; equal slopes by class and weight. corner is ascending."""
-    slope = np.negative(slope)
-    order = np.argsort(slope)
-    slope = slope[order]
-    equal = slope[1:] == slope[:-1]
-    if equal.any():
-        run = np.cumsum(np.append(False, ~equal))
-        run *= len(order)
-        order = np.sort(run + order) - run
-    return Steps(corner[order], np.negative(slope, out=slope))
+    """Order steps by falling slope; equal slopes by class and weight. corner is ascending.
+
+    Slopes are positive, so their bits order like integers. Two counting sorts over the upper 32
+    bits of their range cost a third of a sort of floats and keep equal slopes in place; what
+    differs only in the bits left out is put right afterwards.
+    """
+    if len(slope) < FEW:
+        order = np.argsort(-slope, kind="stable")
+        return Steps(corner[order], slope[order])
+    bits = slope.view(np.int64)
+    fall = int(bits.max()) - bits
+    fall >>= max(0, int(fall.max()).bit_length() - 32)
+    key = fall.astype(np.uint32)
+    order = np.argsort(key.astype(np.uint16), kind="stable")
+    order = order[np.argsort((key >> 16).astype(np.uint16)[order], kind="stable")]
+    falling = slope[order]
+    wrong = np.flatnonzero(falling[1:] > falling[:-1])
+    if len(wrong) > FEW:
+        order = np.argsort(-slope, kind="stable")
+    elif len(wrong):
+        _put_right(order, slope, key, wrong)
+    else:
+        return Steps(corner[order], falling)
+    return Steps(corner[order], slope[order])
+
+
+def _put_right(order: Ints, slope: Floats, key: NDArray[np.uint32], wrong: Ints) -> None:
+    """Sort the runs of equal keys in which slopes rise."""
+    ascending = key[order]
+    low = np.unique(np.searchsorted(ascending, ascending[wrong]))
+    high = np.searchsorted(ascending, ascending[low], side="right")
+    for start, end in zip(low.tolist(), high.tolist(), strict=True):
+        mine = order[start:end]
+        order[start:end] = mine[np.lexsort((mine, -slope[mine]))]
