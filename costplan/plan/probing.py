@@ -49,8 +49,8 @@ def prepare(request: ProbeRequest) -> Live:
 
 
 def _names(stage: Stage, request: ProbeRequest) -> list[Name]:
-    able = can_ask(stage, request.models).any(0)
-    return [name for m, name in enumerate(stage.options) if able[m]]
+    able = can_ask(stage, request.models)
+    return [name for m, name in enumerate(stage.options) if able[:, m].any()]
 
 
 def _refuse_judges(stage: Stage, lineup: Lineup, request: ProbeRequest) -> None:
@@ -97,8 +97,8 @@ def run_dry(request: ProbeRequest) -> DryRun:
 
 def _wanted(live: Live) -> list[Name]:
     """Name the options that the first round asks, and the judges."""
-    first = live.first.any(0)
-    asked = [name for m, name in enumerate(live.stage.options) if first[m]]
+    first = live.first
+    asked = [name for m, name in enumerate(live.stage.options) if first[:, m].any()]
     return list(dict.fromkeys([*asked, *judges_of(live.stage)]))
 
 

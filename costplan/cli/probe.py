@@ -1,0 +1,116 @@
+"""`costplan probe`: live curves on the user's own questions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from costplan.cli.arguments import AsJson, WorkloadPath, parse_number
+from costplan.domain.errors import ProviderError
+
+INTERRUPTED = 130
+
+
+def probe(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+    workload: WorkloadPath,
+    questions: Annotated[
+        Path,
+        typer.Option(
+            "--questions",
+            "-q",
+            metavar="FILE",
+            help="Questions: CSV, JSONL or JSON.",
+            show_default=False,
+        ),
+    ],
+    max_usd: Annotated[
+        Decimal | None,
+        typer.Option(
+            parser=parse_number,
+            metavar="DOLLARS",
+            help="Most that all runs on the journal may cost together; nothing is sent without it.",
+        ),
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Journal; WORKLOAD.probe.jsonl when absent."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Outcomes; WORKLOAD.outcomes.csv when absent."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and what it costs.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="One tiny call each: do keys, models, settings work?")
+    ] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Ask every question of every option.")
+    ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="JOURNAL", help="Recompute everything without a call."),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Ask only models named like this; may be repeated."),
+    ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Accuracy that knowing more may still bring when it stops."
+        ),
+    ] = 0.003,
+    workers: Annotated[
+        int, typer.Option(min=1, max=1000, help="Most calls under way at once.")
+    ] = 64,
+    keep_texts: Annotated[
+        bool, typer.Option("--keep-texts", help="Keep answers in the journal.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure curves on your own questions, for the least money that settles the plan."""
+    from costplan.plan.probing import run_check, run_dry, run_probe, run_replay
+    from costplan.plan.probing_request import ProbeRequest
+    from costplan.report.probe import write_check, write_dry, write_probed
+    from costplan.report.probe_progress import Progress
+
+    if sum([dry_run, check, replay is not None]) > 1:
+        raise typer.BadParameter("give one of --dry-run, --check and --replay")
+    request = ProbeRequest(
+        workload=workload,
+        questions=questions,
+        max_usd=max_usd,
+        journal=replay or journal,
+        output=output,
+        models=tuple(models or ()),
+        grid=grid,
+        keep_texts=keep_texts,
+        tolerance=tolerance,
+        workers=workers,
+    )
+    if dry_run:
+        write_dry(run_dry(request), as_json=as_json)
+        return
+    if check:
+        found = run_check(request)
+        write_check(found, as_json=as_json)
+        if not found.ok:
+            raise typer.Exit(ProviderError.exit_code)
+        return
+    if replay is not None:
+        write_probed(run_replay(request, replay), as_json=as_json)
+        return
+    with Progress() as progress:
+        probed = run_probe(request, progress)
+    write_probed(probed, as_json=as_json)
+    if probed.found.why == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+    if any(not group.options for group in probed.found.classes):
+        raise typer.Exit(ProviderError.exit_code)
