@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from costplan.domain.estimate import Estimate
 from costplan.domain.price import Price
+from costplan.domain.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Option:
     """Pool of own GPUs that serves it."""
     policy: str = "single"
     """How a request is answered: "single" is one call."""
+    recipe: Recipe | None = None
+    """How a policy is built; None for a single call."""
     price: Price | None = None
     """List price used; None for stated numbers and measured dollars."""
     notes: tuple[str, ...] = ()

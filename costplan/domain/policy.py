@@ -235,7 +235,8 @@ class Auto(Record):
     """Let costplan propose policies."""
 
     check: Check | None = None
-    """Check that cascades and best-ofs may use; without one only votes are proposed."""
+    """Check that cascades and best-ofs may use; without one, what the outcomes hold: answers that
+    agree, verdicts in the column `accepted`, stated `confidence`."""
     votes: tuple[Calls, ...] = (3, 5)
     """Sizes of votes and best-ofs to propose where the evidence holds enough samples."""
     most: Annotated[WholePositive, Field(le=1000)] = 40

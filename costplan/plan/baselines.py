@@ -85,14 +85,19 @@ def find_rivals(case: Case, problem: Problem, z: float = 0.0) -> list[Rival]:
 
 
 def _allowed(part: ClassCase) -> list[int]:
-    """Places of options that the class's latency limit leaves; all where it leaves none."""
+    """Places of single calls that the class's latency limit leaves; all where it leaves none."""
     limit = part.task.max_p95_latency_s
     places = [
         i
-        for i, option in enumerate(part.options)
+        for i, option in _singles(part)
         if limit is None or (option.p95_latency_s is not None and option.p95_latency_s <= limit)
     ]
-    return places or list(range(len(part.options)))
+    return places or [i for i, _ in _singles(part)]
+
+
+def _singles(part: ClassCase) -> list[tuple[int, Option]]:
+    """List options of one call with their places: simple ways know no policies."""
+    return [(i, option) for i, option in enumerate(part.options) if option.recipe is None]
 
 
 def true_usd(case: Case, option: Option) -> Decimal:
@@ -111,8 +116,8 @@ def _cheapest(case: Case, part: ClassCase) -> int:
 
 
 def _highest_effort(case: Case, part: ClassCase) -> int:
-    best = max(part.options, key=lambda option: option.accuracy.mean)
-    mine = [i for i, option in enumerate(part.options) if option.model == best.model]
+    _, best = max(_singles(part), key=lambda one: one[1].accuracy.mean)
+    mine = [i for i, option in _singles(part) if option.model == best.model]
     return max(mine, key=lambda i: (true_usd(case, part.options[i]), -i))
 
 
@@ -129,7 +134,7 @@ def _common(case: Case) -> list[str]:
     Where the classes' limits leave none, the names that every class has at all.
     """
     first = [option.name for option in case.classes[0].options]
-    for usable in (_allowed, lambda part: range(len(part.options))):
+    for usable in (_allowed, lambda part: [i for i, _ in _singles(part)]):
         names = [{part.options[i].name for i in usable(part)} for part in case.classes]
         shared = set.intersection(*names)
         if shared:
@@ -254,7 +259,10 @@ def _today(case: Case) -> Rival:
         found = [
             i
             for i, option in enumerate(part.options)
-            if today.model in (option.model, option.name)
+            if (
+                today.model == option.name
+                or (option.recipe is None and today.model == option.model)
+            )
             and (today.setting is None or today.setting == option.setting)
         ]
         if not found:

@@ -10,7 +10,7 @@ from costplan.plan.allocation import Allocation
 from costplan.plan.backtest_split import FALL_BACK_GAIN, FALL_BACK_SDS
 from costplan.plan.baselines import Rival
 from costplan.plan.case import Case
-from costplan.plan.lines import forecast_gain
+from costplan.plan.forecast import forecast_gain
 
 
 @dataclass(frozen=True, slots=True)

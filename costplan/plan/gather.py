@@ -28,6 +28,7 @@ from costplan.plan.options import (
     state_option,
     take_as_measured,
 )
+from costplan.plan.policies import add_policies
 from costplan.plan.tokens import TokenEvidence
 
 if TYPE_CHECKING:
@@ -145,7 +146,9 @@ def _gather_class(
     evidence = task.evidence
     beliefs: Beliefs | None
     if evidence is None:
-        return ClassCase(task, stated, (), "stated in the workload"), None, []
+        alone = ClassCase(task, stated, (), "stated in the workload")
+        return add_policies(alone, workload), None, []
+    joint, belief = None, None
     if evidence.outcomes is not None:
         curve = None
         if evidence.benchmark is not None:
@@ -154,10 +157,12 @@ def _gather_class(
         belief = measured.classes[task.name]
         weighed = weigh(part.options, belief, float(workload.confidence))
         part, beliefs = replace(part, options=weighed), measured
+        if task.policies:
+            joint = tables.join(evidence.outcomes, evidence.outcomes_class or task.name)
     else:
         part, beliefs, notes = _gather_published(task, evidence, workload, market, sources)
     whole = replace(part, options=(*stated, *part.options))
-    return whole, beliefs, notes
+    return add_policies(whole, workload, joint, belief), beliefs, notes
 
 
 def _gather_published(

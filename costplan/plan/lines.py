@@ -5,18 +5,18 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from costplan.domain.estimate import Estimate, Grade
+from costplan.domain.estimate import Estimate
 from costplan.domain.money import EXACT
 from costplan.domain.option import Option
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case, ClassCase
+from costplan.plan.forecast import forecast_accuracy
 from costplan.plan.insight import Accuracy, Interval
 from costplan.plan.margin import usd_interval, usd_sd
 from costplan.plan.model import EvidenceUsed, Line, PriceUsed, Totals, UsdInterval
 from costplan.plan.problem import exact_accuracy
 
 if TYPE_CHECKING:
-    from costplan.evidence.belief import Forecast
     from costplan.solve.verify import Audit
 
 
@@ -58,7 +58,7 @@ def _line(part: ClassCase, option: Option, share: Decimal) -> Line:
         accuracy=write_accuracy(option.accuracy),
         mean_latency_s=option.mean_latency_s,
         p95_latency_s=option.p95_latency_s,
-        batch=option.price is not None and option.price.batch,
+        batch=is_batch(option),
         input_tokens=times(option.input_tokens),
         cached_input_tokens=times(option.cached_input_tokens),
         output_tokens=times(option.output_tokens),
@@ -66,6 +66,13 @@ def _line(part: ClassCase, option: Option, share: Decimal) -> Line:
         pool=option.pool,
         notes=option.notes,
     )
+
+
+def is_batch(option: Option) -> bool:
+    """Tell whether the batch price is paid for all calls of an option."""
+    if option.recipe is not None:
+        return option.recipe.batch
+    return option.price is not None and option.price.batch
 
 
 def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
@@ -90,61 +97,6 @@ def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
             mean_latency_s=audit.mean_latency_s,
             usd_interval=UsdInterval(low=low, high=high),
         )
-
-
-def forecast_accuracy(
-    allocation: Allocation, confidence: float, minus: Allocation | None = None
-) -> Forecast | None:
-    """Forecast the mean accuracy over all requests, or its difference to another allocation.
-
-    Stated options are exact and left out of the forecast; None when nothing else is chosen.
-    """
-    shares, volumes = _uncertain_shares(allocation)
-    others = None if minus is None else _uncertain_shares(minus)[0]
-    if not shares and not others:
-        return None
-    requests = sum(float(part.task.requests) for part in allocation.case.classes)
-    weights = {name: volume / requests for name, volume in volumes.items()}
-    beliefs = allocation.case.beliefs
-    return beliefs.forecast(shares, weights, confidence=confidence, minus=others)
-
-
-def forecast_gain(allocation: Allocation, minus: Allocation) -> Forecast | None:
-    """Forecast what an allocation brings more than another, as a share of all there is to win.
-
-    Classes weigh as the objective weighs them: by requests, or by the worth of their answers.
-    """
-    case = allocation.case
-    shares, volumes = _uncertain_shares(allocation)
-    others, _ = _uncertain_shares(minus)
-    if not shares and not others:
-        return None
-    by_worth = case.workload.objective.maximize == "value"
-    worth = {part.task.name: float(part.task.worth) if by_worth else 1.0 for part in case.classes}
-    whole = sum(volume * worth[name] for name, volume in volumes.items())
-    if whole <= 0:
-        return None
-    weights = {name: volume * worth[name] / whole for name, volume in volumes.items()}
-    return case.beliefs.forecast(shares, weights, minus=others)
-
-
-def _uncertain_shares(
-    allocation: Allocation,
-) -> tuple[dict[str, dict[tuple[str, str], float]], dict[str, float]]:
-    """Shares of estimated options by class, and requests by class, over all months."""
-    volumes: dict[str, float] = {}
-    for part in allocation.case.classes:
-        if part.task.name in allocation.case.beliefs.classes:
-            name = part.task.name
-            volumes[name] = volumes.get(name, 0.0) + float(part.task.requests)
-    shares: dict[str, dict[tuple[str, str], float]] = {}
-    for part, option, share in allocation.parts():
-        if option.accuracy.grade is not Grade.STATED and option.accuracy.low < option.accuracy.high:
-            mine = shares.setdefault(part.task.name, {})
-            key = (option.model, option.setting)
-            whole = float(share * part.task.requests) / volumes[part.task.name]
-            mine[key] = mine.get(key, 0.0) + whole
-    return shares, volumes
 
 
 def list_prices(case: Case) -> list[PriceUsed]:
@@ -183,5 +135,21 @@ def list_evidence(allocation: Allocation) -> list[EvidenceUsed]:
             accuracy=option.source.accuracy,
             grade=option.accuracy.grade.value,
         )
-        for part, option, _ in allocation.parts()
+        for part, option in _list_measured(allocation)
     ]
+
+
+def _list_measured(allocation: Allocation) -> list[tuple[ClassCase, Option]]:
+    """List the single settings behind the chosen options: a policy's are those it is made of."""
+    found: dict[tuple[str, str], tuple[ClassCase, Option]] = {}
+    for part, option, _ in allocation.parts():
+        members = [option]
+        if option.recipe is not None:
+            made_of = {stage.setting for stage in option.recipe.stages}
+            members = [
+                single
+                for single in part.options
+                if single.recipe is None and (single.model, single.setting) in made_of
+            ]
+        found |= {(part.key, single.name): (part, single) for single in members}
+    return list(found.values())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.option import Exclusion, Option, Source
+from costplan.domain.outcomes import Outcomes
 from costplan.domain.workload import Evidence, TaskClass
 from costplan.plan.case import ClassCase, Note
 from costplan.plan.market import Market
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from costplan.evidence.cells import Cells, Usage
     from costplan.evidence.estimates import Estimates
     from costplan.evidence.published import PublishedCurve
+    from costplan.policies.estimate import PolicyEstimate
+    from costplan.policies.table import Table as QuestionTable
 
 USD_PLACES = 9
 """Decimal places to which measured dollars per request are kept."""
@@ -38,6 +41,20 @@ class Table:
     """Time and tokens per class and option."""
     cells: Cells
     """Counts per class and option."""
+    outcomes: Outcomes
+    """The file as read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """Outcomes of a class question by question, and what was found out from them."""
+
+    table: QuestionTable
+    """Questions by settings."""
+    memo: dict[object, tuple[PolicyEstimate, ...] | str] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Policies that were evaluated: the months of a horizon share them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,7 @@ class Tables:
     base: Path
     """Folder that paths in the workload are relative to."""
     _read: dict[str, Table] = field(default_factory=dict, repr=False, compare=False)
+    _joint: dict[tuple[str, str], Joint] = field(default_factory=dict, repr=False, compare=False)
 
     def read(self, path: str) -> Table:
         """Read a file; InputError has all its faults."""
@@ -59,8 +77,16 @@ class Tables:
             answers = collect_answers(outcomes)
             cells = count_cells(answers)
             estimates = estimate_cells(cells)
-            self._read[path] = Table(estimates, measure_usage(outcomes, answers), cells)
+            self._read[path] = Table(estimates, measure_usage(outcomes, answers), cells, outcomes)
         return self._read[path]
+
+    def join(self, path: str, name: str) -> Joint:
+        """Lay the outcomes of a class out question by question; KeyError when it has none."""
+        if (path, name) not in self._joint:
+            from costplan.policies.table import lay_out
+
+            self._joint[path, name] = Joint(lay_out(self.read(path).outcomes, name))
+        return self._joint[path, name]
 
 
 @dataclass(frozen=True, slots=True)

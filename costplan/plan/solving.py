@@ -10,7 +10,7 @@ from costplan.domain.errors import LimitError
 from costplan.domain.estimate import Grade
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case
-from costplan.plan.lines import forecast_accuracy
+from costplan.plan.forecast import forecast_accuracy
 from costplan.plan.margin import keep, usd_sd, z_of
 
 if TYPE_CHECKING:

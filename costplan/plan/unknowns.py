@@ -63,7 +63,12 @@ def find_unknowns(case: Case, value: float, value_per_usd: float) -> list[Unknow
 def _find_stake(case: Case, part: ClassCase, value_per_usd: float) -> _Stake | None:
     import numpy as np
 
-    options = [o for o in part.options if o.accuracy.grade is not Grade.STATED]
+    options = [
+        option
+        for option in part.options
+        if option.accuracy.grade is not Grade.STATED
+        and (option.recipe is None or option.recipe.leans_on)
+    ]
     if len(options) < 2:
         return None
     belief = case.beliefs.classes[part.task.name]
@@ -88,20 +93,49 @@ def _draw(belief: Belief, options: list[Option], seed: int) -> Floats:
 
     from costplan.evidence.logit import sigmoid
 
-    places = [belief.place[option.model, option.setting] for option in options]
+    settings = list(dict.fromkeys(s for option in options for s in _settings(option)))
+    place = {setting: i for i, setting in enumerate(settings)}
+    places = [belief.place[setting] for setting in settings]
     loading = belief.loading[places]
     covariance = belief.own[np.ix_(places, places)] + loading @ belief.shared @ loading.T
     spread, turn = np.linalg.eigh(belief.widen**2 * covariance)
     noise = np.random.default_rng(seed).standard_normal((DRAWS, len(places)))
     scaled = noise * np.sqrt(np.maximum(spread, 0.0))
-    return np.asarray(sigmoid(belief.logit[places] + scaled @ turn.T))
+    drawn = np.asarray(sigmoid(belief.logit[places] + scaled @ turn.T))
+    return np.stack([_move(option, drawn, place) for option in options], axis=1)
+
+
+def _move(option: Option, drawn: Floats, place: dict[tuple[str, str], int]) -> Floats:
+    """Give an option's draws: a setting's own, or a policy's mean moved as its settings are."""
+    if option.recipe is None:
+        return drawn[:, place[option.model, option.setting]]
+    moved = drawn[:, 0] * 0.0 + option.accuracy.mean
+    for setting, coefficient in option.recipe.leans_on:
+        column = drawn[:, place[setting]]
+        moved = moved + coefficient * (column - column.mean())
+    return moved
+
+
+def _settings(option: Option) -> list[tuple[str, str]]:
+    """List the settings that an option's accuracy moves with."""
+    if option.recipe is None:
+        return [(option.model, option.setting)]
+    return [setting for setting, _ in option.recipe.leans_on]
+
+
+def _list_asked(stake: _Stake) -> list[Option]:
+    """List the single options to ask: contenders, and what contending policies are made of."""
+    wanted = dict.fromkeys(s for option in stake.contenders for s in _settings(option))
+    singles = {(o.model, o.setting): o for o in stake.part.options if o.recipe is None}
+    return [singles[setting] for setting in wanted if setting in singles]
 
 
 def _write(stake: _Stake) -> Unknown:
-    usd = sum((option.usd_per_request for option in stake.contenders), Decimal(0)) * QUESTIONS
+    asked = _list_asked(stake)
+    usd = sum((option.usd_per_request for option in asked), Decimal(0)) * QUESTIONS
     return Unknown(
         task_class=stake.part.task.name,
-        options=tuple(option.name for option in stake.contenders),
+        options=tuple(option.name for option in asked),
         gain=stake.gain,
         questions=QUESTIONS,
         usd=usd.quantize(Decimal("0.01")),

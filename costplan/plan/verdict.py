@@ -90,7 +90,9 @@ def _pronounce_infeasible(plan: Plan) -> str:
 def list_assumptions(allocation: Allocation) -> list[str]:
     """List what is assumed, unpriced or only published, most important first."""
     chosen = list(allocation.parts())
-    grades = Counter(option.accuracy.grade for _, option, _ in chosen)
+    grades = Counter(
+        option.accuracy.grade for _, option, _ in chosen if option.source.source != "workload"
+    )
     said = []
     if grades[Grade.PUBLISHED] + grades[Grade.ASSUMED]:
         said.append(
@@ -98,9 +100,16 @@ def list_assumptions(allocation: Allocation) -> list[str]:
             "from published benchmarks, not from your questions: they rank options well and "
             "forecast levels badly, and are worth about 20 to 30 of your own questions per option"
         )
-    if grades[Grade.ASSUMED]:
-        names = sorted({o.name for _, o, _ in chosen if o.accuracy.grade is Grade.ASSUMED})
+    assumed = [option for _, option, _ in chosen if option.accuracy.grade is Grade.ASSUMED]
+    names = sorted({option.name for option in assumed if option.recipe is None})
+    if names:
         said.append(f"interpolated on the model's own curve, not measured: {', '.join(names)}")
+    names = sorted({option.name for option in assumed if option.recipe is not None})
+    if names:
+        said.append(
+            "put together from settings that were measured apart, so that how they fail together "
+            f"is assumed: {', '.join(names)}"
+        )
     for note, names in _gather_notes(allocation):
         said.append(f"{note}: {', '.join(names)}")
     return said

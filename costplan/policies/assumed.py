@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from costplan.domain.estimate import Estimate, Grade
 from costplan.domain.option import Option
 from costplan.domain.policy import BestOf, Cascade, Check, Policy, Route, Vote
 from costplan.domain.policy_text import write_policy
-from costplan.policies.estimate import Path, PolicyEstimate, Stage
+from costplan.domain.recipe import Path, Stage
+from costplan.policies.estimate import PolicyEstimate
 from costplan.policies.facts import NotMeasured
 from costplan.policies.joint import (
     USUAL_DEPENDENCE,
@@ -28,6 +30,9 @@ from costplan.policies.picking import Rates, pick_at_once, pick_in_turn
 from costplan.policies.points import Points, in_a_row, log_normal, mix
 from costplan.policies.voting import correlated, rule_of, vote
 
+_STEP = 1e-4
+"""Step of a slope."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
@@ -39,6 +44,16 @@ class Assumed:
     """Share of the greatest possible covariance of two settings, 0 to 1."""
     spread: float = 0.64
     """Squared coefficient of variation of the dollars between questions."""
+
+    @staticmethod
+    def of(policy: Policy) -> Assumed:
+        """Take what the policy states itself, else what is usual."""
+        stated = policy.correlation
+        if stated is None or policy.route is not None:
+            return Assumed()
+        if policy.cascade is not None:
+            return Assumed(dependence=float(stated))
+        return Assumed(repeats=float(stated))
 
     def range_of(self, value: float) -> tuple[float, float, float]:
         """Give what is assumed, half of it, and halfway from it to 1."""
@@ -59,6 +74,8 @@ class _Made:
     accepted_right: float
     said: str
     """What was assumed."""
+    leans_on: Mapping[str, float]
+    """How much the accuracy moves with that of each option."""
 
 
 def assume(
@@ -68,7 +85,7 @@ def assume(
 
     NotMeasured where an option is missing or a check needs outcomes.
     """
-    how = how or Assumed()
+    how = how or Assumed.of(policy)
     missing = [name for name in policy.options if name not in options]
     if missing:
         raise NotMeasured(f"the class has no option {missing[0]}")
@@ -97,9 +114,10 @@ def _vote(spec: Vote, option: Option, how: Assumed) -> _Made:
     usd = ballot.calls * float(option.usd_per_request)
     stage = Stage((option.model, option.setting), ballot.calls, "", "", 1.0)
     said = f"two calls of {option.name} are taken to agree on right and wrong by {how.repeats:g}"
+    lean = {option.name: _slope(lambda p: play(p, how.repeats), option.accuracy.mean)}
     return _Made(
         accuracy, (stage,), [(1.0, usd, seconds)], {option.name: ballot.calls}, 1.0,
-        accuracy.mean, said,
+        accuracy.mean, said, lean,
     )  # fmt: skip
 
 
@@ -119,9 +137,10 @@ def _best_of(spec: BestOf, option: Option, how: Assumed) -> _Made:
     seconds = _seconds_of_calls(option, ends, at_once, float(spec.check.latency_s))
     stage = Stage((option.model, option.setting), calls, say_check(spec.check), "", 1.0)
     said = f"two calls of {option.name} are taken to agree on right and wrong by {how.repeats:g}"
+    lean = {option.name: _slope(lambda p: play(p, how.repeats), option.accuracy.mean)}
     return _Made(
         accuracy, (stage,), [(1.0, usd, seconds)], {option.name: calls}, done.accepted,
-        done.accepted_right, said,
+        done.accepted_right, said, lean,
     )  # fmt: skip
 
 
@@ -159,7 +178,11 @@ def _cascade(spec: Cascade, options: Sequence[Option], how: Assumed) -> _Made:
         "settings are taken to fail on the same questions to "
         f"{how.dependence:.0%} of what their accuracies allow"
     )
-    return _Made(accuracy, stages, paths, calls, 1.0, mean, said)
+    lean = {
+        option.name: _slope(partial(_play_at, play, means, k, how.dependence), means[k])
+        for k, option in enumerate(options)
+    }
+    return _Made(accuracy, stages, paths, calls, 1.0, mean, said, lean)
 
 
 def _list_paths(
@@ -204,7 +227,7 @@ def _route(spec: Route, options: Mapping[str, Option]) -> _Made:
     ]
     said = "every bucket is taken to be as hard as the whole class"
     return _Made(
-        Estimate(mean, low, high, Grade.ASSUMED), stages, paths, calls, 1.0, mean, said
+        Estimate(mean, low, high, Grade.ASSUMED), stages, paths, calls, 1.0, mean, said, calls
     )  # fmt: skip
 
 
@@ -215,6 +238,23 @@ def _span(
     mean = play(estimate.mean, rhos[0])
     ends = [play(p, rho) for p in (estimate.low, estimate.mean, estimate.high) for rho in rhos]
     return Estimate(mean, min(*ends, mean), max(*ends, mean), Grade.ASSUMED)
+
+
+def _play_at(
+    play: Callable[[Sequence[float], float], float],
+    means: Sequence[float],
+    place: int,
+    dependence: float,
+    p: float,
+) -> float:
+    """Play with the accuracy of one setting replaced."""
+    return play([*means[:place], p, *means[place + 1 :]], dependence)
+
+
+def _slope(play: Callable[[float], float], p: float) -> float:
+    """Give how much a policy's accuracy moves with a setting's, by a small step inside 0 to 1."""
+    low, high = max(p - _STEP, 0.0), min(p + _STEP, 1.0)
+    return (play(high) - play(low)) / (high - low)
 
 
 def _rates(check: Check) -> Rates:
@@ -277,7 +317,7 @@ def _write(policy: Policy, made: _Made, options: Mapping[str, Option]) -> Policy
         accuracy=made.accuracy,
         replayed=made.accuracy.mean,
         sd=(made.accuracy.high - made.accuracy.low) / 3.3,
-        leans_on={},
+        leans_on={(o.model, o.setting): made.leans_on[o.name] for o in members},
         usd=usd,
         usd_relative_sd=error,
         mean_latency_s=None if seconds is None else seconds.mean,

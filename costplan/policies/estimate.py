@@ -10,39 +10,8 @@ from statistics import NormalDist
 import numpy as np  # noqa: TID253 - this room is about arrays
 
 from costplan.domain.estimate import Estimate, Grade
-from costplan.policies.table import Array, Setting
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A stage of a policy: who is asked, how often, and what decides."""
-
-    setting: Setting
-    """Model and knob that is asked."""
-    calls: float
-    """Expected calls once the stage is reached."""
-    check: str
-    """What decides whether the answer is taken; empty on a last stage."""
-    threshold: str
-    """From where it is taken: "3 of 5 alike", "confidence 0.8"; empty for a test."""
-    reach: float
-    """Expected share of the requests that reach the stage, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """One way a request can go, by how many stages answer it."""
-
-    stages: int
-    """Stages run, from 1."""
-    share: float
-    """Share of the requests that go this way, 0 to 1."""
-    usd: float
-    """Mean dollars of a request that goes this way."""
-    mean_latency_s: float | None
-    """Mean seconds; None where unknown."""
-    p95_latency_s: float | None
-    """Seconds that 95 in 100 requests on this way stay within; None where unknown."""
+from costplan.domain.recipe import Path, Recipe, Setting, Stage
+from costplan.policies.table import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +65,20 @@ class PolicyEstimate:
     def usd_per_accepted_right(self) -> float | None:
         """Dollars spent on all requests per right answer that is taken; None when there is none."""
         return self.usd / self.accepted_right if self.accepted_right > 0 else None
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is built."""
+        return Recipe(
+            kind=self.kind,
+            stages=self.stages,
+            paths=self.paths,
+            calls=self.calls,
+            accepted=self.accepted,
+            accepted_right=self.accepted_right,
+            sd=self.sd,
+            leans_on=tuple(self.leans_on.items()),
+        )
 
 
 @dataclass(frozen=True, slots=True)

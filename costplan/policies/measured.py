@@ -10,10 +10,9 @@ import numpy as np  # noqa: TID253 - this room is about arrays
 from costplan.domain.estimate import Grade
 from costplan.domain.policy import Cascade, Check, Policy
 from costplan.domain.policy_text import write_policy
+from costplan.domain.recipe import Path, Setting, Stage
 from costplan.policies.estimate import (
-    Path,
     PolicyEstimate,
-    Stage,
     Trust,
     between,
     mean_or_none,
@@ -30,7 +29,7 @@ from costplan.policies.joint import (
 from costplan.policies.naming import name_policy, say_check, say_threshold
 from costplan.policies.picking import Rates
 from costplan.policies.points import Points, mix
-from costplan.policies.table import Array, Index, Setting, Table
+from costplan.policies.table import Array, Index, Table
 from costplan.policies.walk import time_paths, walk
 
 DEFAULT_TRUST = Trust()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from costplan.domain.option import Option, Source
@@ -16,12 +18,19 @@ PLACES = 9
 """Decimal places to which an accuracy is kept."""
 
 
-def make_option(estimate: PolicyEstimate, options: Mapping[str, Option]) -> Option:
+def make_option(
+    estimate: PolicyEstimate,
+    options: Mapping[str, Option],
+    *,
+    apart: Collection[str] = (),
+    requests: float | None = None,
+) -> Option:
     """Make the option that a policy is, from the options it is made of, by name.
 
-    Its model and setting are those of its first stage. NotMeasured where it spans a pool of own
-    GPUs, whose tokens a policy cannot share out yet, or several providers: their ceilings and
-    discounts could not see which part is theirs.
+    Its model and setting are those of its first stage. apart: providers whose spend must be told
+    apart. requests: how many of them the dollars will be paid for; None for very many.
+    NotMeasured where it spans a pool of own GPUs, whose tokens a policy cannot share out yet, or
+    several providers of which one must be told apart.
     """
     by_setting = {(option.model, option.setting): option for option in options.values()}
     members = [
@@ -29,17 +38,18 @@ def make_option(estimate: PolicyEstimate, options: Mapping[str, Option]) -> Opti
     ]
     if any(option.pool is not None for option in members):
         raise NotMeasured("it is served by a pool of own GPUs")
-    providers = {option.provider for option in members}
-    if len(providers) != 1:
-        raise NotMeasured(f"it spans several providers ({', '.join(sorted(providers))})")
     first = members[0]
     accuracy = estimate.accuracy
     mean = round(accuracy.mean, PLACES)
     sent, got = _tokens(estimate.input_tokens), _tokens(estimate.output_tokens)
+    batch = all(option.price is not None and option.price.batch for option in members)
+    notes = list(estimate.notes)
+    if batch and len(estimate.paths) > 1:
+        notes.append("every stage is a batch of its own and may take a day")
     return Option(
         name=estimate.name,
         model=first.model,
-        provider=first.provider,
+        provider=_join_providers(members, apart),
         setting=first.setting,
         accuracy=type(accuracy)(
             mean,
@@ -48,7 +58,7 @@ def make_option(estimate: PolicyEstimate, options: Mapping[str, Option]) -> Opti
             accuracy.grade,
         ),
         usd_per_request=Decimal(repr(estimate.usd)).quantize(USD_UNIT),
-        usd_relative_sd=estimate.usd_relative_sd,
+        usd_relative_sd=_relative_sd(estimate, by_setting, requests),
         source=Source(
             first.source.source,
             first.source.benchmark,
@@ -63,28 +73,50 @@ def make_option(estimate: PolicyEstimate, options: Mapping[str, Option]) -> Opti
         output_tokens=got,
         reasoning_tokens=_tokens(estimate.reasoning_tokens),
         policy=estimate.text,
+        recipe=replace(estimate.recipe, batch=batch),
         price=None,
-        notes=(*describe(estimate), *estimate.notes),
+        notes=tuple(notes),
     )
 
 
-def describe(estimate: PolicyEstimate) -> tuple[str, ...]:
-    """Say how a policy is built and what it brings, one sentence each."""
-    said = []
-    for k, stage in enumerate(estimate.stages, start=1):
-        who = "/".join(part for part in stage.setting if part)
-        rest = ", ".join(part for part in (stage.check, stage.threshold) if part)
-        checked = f"; taken by {rest}" if rest else ""
-        said.append(
-            f"stage {k}: {who}, {stage.calls:.2g} calls, reached by {stage.reach:.1%}{checked}"
+def _join_providers(members: Sequence[Option], apart: Collection[str]) -> str:
+    """Name who serves it; several where no limit or discount has to tell them apart."""
+    providers = list(dict.fromkeys(option.provider for option in members))
+    if len(providers) == 1:
+        return providers[0]
+    named = [name for name in providers if name in apart]
+    if named:
+        raise NotMeasured(
+            f"it spans several providers ({', '.join(providers)}), and the limits or terms of "
+            f"{named[0]} must see its own part"
         )
-    for path in estimate.paths:
-        p95 = "" if path.p95_latency_s is None else f", 95 in 100 within {path.p95_latency_s:.3g} s"
-        said.append(f"path of {path.stages}: {path.share:.1%} of requests at ${path.usd:.4g}{p95}")
-    right = estimate.usd_per_accepted_right
-    price = "" if right is None else f", ${right:.4g} per accepted right answer"
-    said.append(f"{estimate.calls:.2f} calls per answer{price}")
-    return tuple(said)
+    return " + ".join(name or "own" for name in providers)
+
+
+def _relative_sd(
+    estimate: PolicyEstimate,
+    members: Mapping[tuple[str, str], Option],
+    requests: float | None,
+) -> float:
+    """Give the relative standard error of the dollars.
+
+    It is that of the policy as played, with the luck of the requests to come, but no smaller than
+    what the errors of its members' dollars add up to when they are independent.
+    """
+    own = estimate.usd_relative_sd
+    if requests and estimate.n_questions:
+        own *= math.sqrt(1 + estimate.n_questions / requests)
+    if estimate.usd <= 0:
+        return own
+    parts = [
+        stage.reach
+        * stage.calls
+        * float(members[stage.setting].usd_per_request)
+        * members[stage.setting].usd_relative_sd
+        for stage in estimate.stages
+        if stage.setting in members
+    ]
+    return max(own, math.sqrt(sum(part**2 for part in parts)) / estimate.usd)
 
 
 def _tokens(number: float | None) -> Decimal | None:

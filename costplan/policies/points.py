@@ -14,6 +14,8 @@ from costplan.policies.table import Array
 MOST = 64
 """Points kept of one question's distribution; more are merged, which keeps their mean."""
 
+_WHOLE = np.ones(1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
@@ -38,10 +40,14 @@ class Points:
 
     def after(self, seconds: float) -> Points:
         """Shift by a fixed time."""
+        if seconds == 0:
+            return self
         return Points(self.seconds + seconds, self.weight)
 
     def then(self, other: Points) -> Points:
         """Add an independent time."""
+        if len(self.weight) == len(other.weight) == 1:
+            return Points(self.seconds + other.seconds, self.weight)
         seconds = (self.seconds[:, None] + other.seconds).ravel()
         return _merge(seconds, (self.weight[:, None] * other.weight).ravel())
 
@@ -54,6 +60,8 @@ class Points:
 
 def one_of(seconds: Array) -> Points:
     """Take one of the recorded times at random."""
+    if len(seconds) == 1:
+        return Points(seconds, _WHOLE)
     return _merge(seconds, np.full(len(seconds), 1 / len(seconds)))
 
 

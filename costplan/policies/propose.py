@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 import numpy as np  # noqa: TID253 - this room is about arrays
 
+from costplan.domain.option import Option
 from costplan.domain.policy import Auto, Check, Policy
+from costplan.policies.assumed import Assumed, assume
 from costplan.policies.estimate import PolicyEstimate
 from costplan.policies.evaluate import evaluate
 from costplan.policies.facts import NotMeasured
@@ -17,12 +20,17 @@ from costplan.policies.table import Array
 
 LEAST_GAIN = 0.001
 """Accuracy over the single settings at the same money from which a policy is proposed."""
+THRESHOLDS = ("0.5", "0.6", "0.7", "0.8", "0.9", "0.95")
+"""Stated confidences that are tried as thresholds."""
+MOST_ON_HULL = 6
+"""Settings of the upper hull that are paired where a check must be replayed to be ranked."""
 
 
 def propose(auto: Auto, evidence: Evidence) -> tuple[PolicyEstimate, ...]:
     """Propose policies that beat single settings and their mixes at the same money, best first.
 
-    Cascades and best-ofs need auto.check; votes, and cascades by agreement, enough samples.
+    Without auto.check, the checks that the outcomes hold are tried: a verifier's recorded
+    verdicts, the models' stated confidence, and agreement where there are enough samples.
     """
     found: dict[str, PolicyEstimate] = {}
     for policy in _list_candidates(auto, evidence):
@@ -31,13 +39,54 @@ def propose(auto: Auto, evidence: Evidence) -> tuple[PolicyEstimate, ...]:
         except NotMeasured:
             continue
         found[estimate.name] = estimate
-    usd, accuracy = _singles(evidence)
+    usd, accuracy = _hull(_singles(evidence).values())
+    return _rank(found, usd, accuracy, auto.most)
+
+
+def propose_assumed(auto: Auto, options: Mapping[str, Option]) -> tuple[PolicyEstimate, ...]:
+    """Propose cascades of two settings that were measured apart, by a stated check.
+
+    Only cascades: what a vote or a best-of brings hangs on the assumed correlation alone.
+    """
+    check = auto.check
+    if check is None or check.kind not in _PICKS or check.measured:
+        return ()
+    how = Assumed()
+    rates = Rates(float(check.false_accept or 0), float(check.false_reject or 0))
+    free = {name: option for name, option in options.items() if option.pool is None}
+    names = list(free)
+    p = np.array([option.accuracy.mean for option in free.values()])
+    price = np.array([float(option.usd_per_request) for option in free.values()])
+    usd, accuracy = _hull(zip(price.tolist(), p.tolist(), strict=True))
+    least = np.minimum(p[:, None], p[None, :])
+    both = p[:, None] * p[None, :] * (1 - how.dependence) + how.dependence * least
+    f, r = rates.false_accept, rates.false_reject
+    right = p[:, None] * (1 - r) + r * both + (1 - f) * (p[None, :] - both)
+    down = p[:, None] * r + (1 - p[:, None]) * (1 - f)
+    total = price[:, None] + float(check.usd) + down * price[None, :]
+    gain = right - np.interp(total, usd, accuracy, left=0.0) if len(usd) else right * 0.0
+    np.fill_diagonal(gain, -1.0)
+    order = np.argsort(-gain, axis=None, kind="stable")[: 2 * auto.most].tolist()
+    best = [divmod(place, len(names)) for place in order if gain.flat[place] >= LEAST_GAIN]
+    found = {}
+    for i, j in best:
+        try:
+            estimate = assume(_cascade([names[i], names[j]], check), free, how)
+        except NotMeasured:
+            continue
+        found[estimate.name] = estimate
+    return _rank(found, usd, accuracy, auto.most)
+
+
+def _rank(
+    found: Mapping[str, PolicyEstimate], usd: Array, accuracy: Array, most: int
+) -> tuple[PolicyEstimate, ...]:
     gains = {
         name: estimate.accuracy.mean - _frontier(usd, accuracy, estimate.usd)
         for name, estimate in found.items()
     }
     ranked = sorted((n for n in gains if gains[n] >= LEAST_GAIN), key=lambda n: (-gains[n], n))
-    return tuple(found[name] for name in ranked[: auto.most])
+    return tuple(found[name] for name in ranked[:most])
 
 
 def _list_candidates(auto: Auto, evidence: Evidence) -> Iterator[Policy]:
@@ -51,14 +100,61 @@ def _list_candidates(auto: Auto, evidence: Evidence) -> Iterator[Policy]:
             if 1 < n <= samples and auto.check is not None and auto.check.kind in _PICKS:
                 best = {"option": name, "n": n, "check": auto.check, "parallel": False}
                 yield Policy.model_validate({"best_of": best})
-    pairs = _rank_pairs(auto.check, evidence, names)[: 2 * auto.most]
+    if auto.check is not None and auto.check.kind in _PICKS and not auto.check.measured:
+        yield from _list_chains(auto.check, auto.most, evidence, names)
+        return
+    for check in [auto.check] if auto.check is not None else _find_checks(auto, evidence):
+        yield from _list_replayed(check, auto, _names_on_hull(evidence))
+
+
+def _list_replayed(check: Check, auto: Auto, hull: list[str]) -> Iterator[Policy]:
+    """List what a check that must be replayed to be ranked can make of the hull's settings."""
+    for place, first in enumerate(hull):
+        for second in hull[place + 1 :]:
+            yield _cascade([first, second], check)
+        if check.measured:
+            for n in auto.votes:
+                best = {"option": first, "n": n, "check": check, "parallel": False}
+                yield Policy.model_validate({"best_of": best})
+
+
+def _list_chains(check: Check, most: int, evidence: Evidence, names: list[str]) -> Iterator[Policy]:
+    """List cascades whose check needs nothing but right and wrong, so that all pairs rank."""
+    pairs = _rank_pairs(check, evidence, names)[: 2 * most]
     for first, second in pairs:
-        yield _cascade([first, second], auto.check)
+        yield _cascade([first, second], check)
     # The best pairs grow by a third step that starts where they end.
-    for first, second in pairs[: auto.most // 2]:
-        for middle, last in pairs[: auto.most // 2]:
+    for first, second in pairs[: most // 2]:
+        for middle, last in pairs[: most // 2]:
             if middle == second and last != first:
-                yield _cascade([first, second, last], auto.check)
+                yield _cascade([first, second, last], check)
+
+
+def _find_checks(auto: Auto, evidence: Evidence) -> Iterator[Check]:
+    """List the checks that the outcomes themselves hold."""
+    table = evidence.table
+    if np.isfinite(table.row_accepted).any():
+        yield Check(kind="verifier")
+    if np.isfinite(table.row_confidence).any():
+        for threshold in THRESHOLDS:
+            yield Check.model_validate({"kind": "confidence", "threshold": Decimal(threshold)})
+    for n in auto.votes:
+        if 1 < n <= int(table.count.max(initial=0)):
+            for agree in (n, n - 1):
+                if agree >= 2 and 2 * agree > n:
+                    yield Check(kind="agreement", calls=n, agree=agree)
+
+
+def _names_on_hull(evidence: Evidence) -> list[str]:
+    """Name the settings on the upper hull by rising dollars, thinned evenly."""
+    singles = _singles(evidence)
+    usd, accuracy = _hull(singles.values())
+    corners = set(zip(usd.tolist(), accuracy.tolist(), strict=True))
+    names = sorted((n for n in singles if singles[n] in corners), key=lambda n: singles[n])
+    if len(names) <= MOST_ON_HULL:
+        return names
+    places = np.linspace(0, len(names) - 1, MOST_ON_HULL).round().astype(int)
+    return [names[place] for place in places.tolist()]
 
 
 _PICKS = ("test", "verifier")
@@ -68,10 +164,8 @@ def _cascade(steps: list[str], check: Check | None) -> Policy:
     return Policy.model_validate({"cascade": {"steps": steps, "check": check}})
 
 
-def _rank_pairs(check: Check | None, evidence: Evidence, names: list[str]) -> list[tuple[str, str]]:
+def _rank_pairs(check: Check, evidence: Evidence, names: list[str]) -> list[tuple[str, str]]:
     """Rank cascades of two by what they add to single settings at the same money."""
-    if check is None or check.kind not in _PICKS or check.measured:
-        return []
     rates = Rates(float(check.false_accept or 0), float(check.false_reject or 0))
     columns = [evidence.column(name) for name in names]
     believed = np.full(len(evidence.table.settings), np.nan)
@@ -81,7 +175,7 @@ def _rank_pairs(check: Check | None, evidence: Evidence, names: list[str]) -> li
     accuracy, down = pair_accuracies(evidence.table, believed, evidence.dependence, rates)
     usd = _mean_usd(evidence)
     total = usd[:, None] + float(check.usd) + down * usd[None, :]
-    singles = _singles(evidence)
+    singles = _hull(_singles(evidence).values())
     gains = [
         (float(accuracy[i, j] - _frontier(*singles, float(total[i, j]))), names[a], names[b])
         for a, i in enumerate(columns)
@@ -100,15 +194,20 @@ def _mean_usd(evidence: Evidence) -> Array:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def _singles(evidence: Evidence) -> tuple[Array, Array]:
-    """Give dollars and accuracy of the single settings on their upper hull, by rising dollars."""
-    usd, points = _mean_usd(evidence), []
-    for setting in evidence.settings.values():
+def _singles(evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """Give dollars and accuracy of the single settings."""
+    usd, points = _mean_usd(evidence), {}
+    for name, setting in evidence.settings.items():
         if setting in evidence.table.settings:
             column = evidence.table.place(setting)
             measured = float(np.nanmean(evidence.table.score[:, column]))
             if np.isfinite(usd[column]):
-                points.append((float(usd[column]), evidence.believed.get(setting, measured)))
+                points[name] = float(usd[column]), evidence.believed.get(setting, measured)
+    return points
+
+
+def _hull(points: Iterable[tuple[float, float]]) -> tuple[Array, Array]:
+    """Give dollars and accuracy on the upper hull, by rising dollars."""
     hull: list[tuple[float, float]] = []
     for point in sorted(points, key=lambda p: (p[0], -p[1])):
         if hull and point[1] <= hull[-1][1]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np  # noqa: TID253 - this room is about arrays
 
 from costplan.domain.policy import BestOf, Check, Vote
+from costplan.domain.recipe import Stage
 from costplan.policies.ballots import ballot_of, knows_answers
-from costplan.policies.estimate import Stage
 from costplan.policies.facts import NotMeasured, false_accepts, times_of
 from costplan.policies.measured import FEWEST_QUESTIONS, Evidence, Played
 from costplan.policies.naming import say_check

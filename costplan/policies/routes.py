@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np  # noqa: TID253 - this room is about arrays
 
 from costplan.domain.policy import Route
-from costplan.policies.estimate import Stage, standard_error
+from costplan.domain.recipe import Stage
+from costplan.policies.estimate import standard_error
 from costplan.policies.facts import NotMeasured, times_of
 from costplan.policies.measured import FEWEST_QUESTIONS, Evidence, Played
 from costplan.policies.points import Points, mix

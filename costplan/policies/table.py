@@ -13,11 +13,10 @@ import numpy as np  # noqa: TID253 - this room is about arrays
 from numpy.typing import NDArray  # noqa: TID253
 
 from costplan.domain.outcomes import Outcomes
+from costplan.domain.recipe import Setting
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-Setting = tuple[str, str]
-"""Model and position of its knob."""
 AMOUNTS = ("usd", "latency_s", "input_tokens", "output_tokens", "reasoning_tokens")
 
 

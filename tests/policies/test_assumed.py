@@ -8,12 +8,13 @@ from policy_worlds import evidence_of, random_evidence, shared_outcomes
 
 from costplan.domain.estimate import Estimate, Grade
 from costplan.domain.option import Option, Source
-from costplan.domain.policy import Policy
+from costplan.domain.policy import Auto, Policy
 from costplan.policies.assumed import Assumed, assume
 from costplan.policies.evaluate import evaluate
 from costplan.policies.facts import NotMeasured
 from costplan.policies.option import make_option
 from costplan.policies.points import log_normal
+from costplan.policies.propose import propose_assumed
 from costplan.policies.table import lay_out
 
 
@@ -141,8 +142,59 @@ def test_a_policy_becomes_an_option_that_says_how_to_build_it():
     assert float(made.usd_per_request) == pytest.approx(estimate.usd)
     assert made.source.accuracy == estimate.replayed
     assert (made.model, made.setting, made.provider) == ("m0", "x", "p")
-    assert any("stage 2: m1/x" in note for note in made.notes)
-    assert any("per accepted right answer" in note for note in made.notes)
-    options["m1/x"] = option("m1/x", 0.7, 3, provider="other")
+    assert [stage.setting for stage in made.recipe.stages] == [("m0", "x"), ("m1", "x")]
+    assert made.recipe.stages[1].reach == pytest.approx(made.recipe.calls - 1)
+    assert dict(made.recipe.leans_on) == estimate.leans_on
+
+
+def test_providers_are_joined_unless_one_must_be_told_apart():
+    """A cascade over two vendors names both, and is refused where a ceiling watches one."""
+    evidence = random_evidence(2, settings=2, questions=60)
+    options = {
+        "m0/x": option("m0/x", 0.4, 1),
+        "m1/x": option("m1/x", 0.7, 3, provider="other"),
+    }
+    policy = {"cascade": {"steps": ["m0/x", "m1/x"], "check": {"kind": "test"}}}
+    estimate = evaluate(Policy.model_validate(policy), evidence)
+    assert make_option(estimate, options).provider == "p + other"
+    assert make_option(estimate, options, apart={"third"}).provider == "p + other"
     with pytest.raises(NotMeasured, match="several providers"):
-        make_option(estimate, options)
+        make_option(estimate, options, apart={"other"})
+
+
+def test_dollars_of_few_requests_are_less_certain():
+    """The luck of the requests to come adds to that of the questions asked."""
+    evidence = random_evidence(2, settings=2, questions=60)
+    options = {"m0/x": option("m0/x", 0.4, 1), "m1/x": option("m1/x", 0.7, 3)}
+    policy = {"cascade": {"steps": ["m0/x", "m1/x"], "check": {"kind": "test"}}}
+    estimate = evaluate(Policy.model_validate(policy), evidence)
+    few, many = (make_option(estimate, options, requests=n).usd_relative_sd for n in (60, 1e9))
+    assert few == pytest.approx(many * 2**0.5, rel=1e-3)
+
+
+def test_a_policy_may_state_how_far_answers_go_together():
+    """A stated correlation replaces the usual one: settings that fail together gain nothing."""
+    options = {"a/x": option("a/x", 0.5, 1), "b/x": option("b/x", 0.6, 3)}
+    spec = {"cascade": {"steps": ["a/x", "b/x"], "check": {"kind": "test"}}}
+    apart, together = (
+        assume(Policy.model_validate(spec | {"correlation": c}), options).accuracy.mean
+        for c in (0, 1)
+    )
+    assert apart == pytest.approx(0.8)
+    assert together == pytest.approx(0.6)
+
+
+def test_proposals_from_aggregates_are_cascades_that_beat_single_settings():
+    """Each lies above every mix of settings at its money; without a check nothing is proposed."""
+    options = {
+        name: option(name, accuracy, usd)
+        for name, accuracy, usd in (("a/x", 0.5, 1), ("b/x", 0.7, 10), ("c/x", 0.75, 40))
+    }
+    auto = Auto.model_validate({"check": {"kind": "test"}})
+    found = propose_assumed(auto, options)
+    assert found
+    for done in found:
+        assert done.kind == "cascade"
+        assert done.accuracy.grade == "assumed"
+        assert done.accuracy.mean > np.interp(done.usd, [1, 10, 40], [0.5, 0.7, 0.75])
+    assert propose_assumed(Auto(), options) == ()
