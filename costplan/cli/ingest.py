@@ -13,55 +13,64 @@ app = typer.Typer(help="Read what the company already has: usage logs and evalua
 Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="Files or folders.", show_default=False)
 ]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="Files or folders, or a LiteLLM gateway's address: https://HOST.",
+        show_default=False,
+    ),
+]
+WorkloadOutput = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Workload file (YAML) to write.")
+]
+ClassBy = Annotated[
+    str, typer.Option(help="What makes a task class; the best candidate when absent.")
+]
+Preview = Annotated[bool, typer.Option("--preview", help="Show what could make classes, and stop.")]
+FormatName = Annotated[
+    str, typer.Option("--format", help="Name of the format; recognised when absent.")
+]
+Columns = Annotated[
+    str, typer.Option(help="Columns of a plain table: input_tokens=COL,output_tokens=COL,...")
+]
+Requests = Annotated[
+    list[str] | None,
+    typer.Option(help="CLASS=N: requests in the time covered, where the source has none."),
+]
+Period = Annotated[
+    str, typer.Option(help="What volumes are per: day, week, month, quarter or year.")
+]
+Evidence = Annotated[
+    str, typer.Option(help="Benchmark that stands for every class; TODO when absent.")
+]
+MaxBad = Annotated[int, typer.Option(min=0, help="Malformed records that are tolerated.")]
+StateFolder = Annotated[
+    Path | None, typer.Option(help="Folder that keeps counts, so only new files are read.")
+]
+StartDay = Annotated[str, typer.Option(help="First day from a gateway, YYYY-MM-DD.")]
+EndDay = Annotated[str, typer.Option(help="Last day from a gateway, YYYY-MM-DD.")]
+KeyVariable = Annotated[str, typer.Option(help="Environment variable with the gateway's key.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 
 
 @app.command()
 def usage(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Files or folders, or a LiteLLM gateway's address: https://HOST.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Workload file (YAML) to write.")
-    ] = None,
-    class_by: Annotated[
-        str, typer.Option(help="What makes a task class; the best candidate when absent.")
-    ] = "",
-    preview: Annotated[
-        bool, typer.Option("--preview", help="Show what could make classes, and stop.")
-    ] = False,
-    log_format: Annotated[
-        str, typer.Option("--format", help="Name of the format; recognised when absent.")
-    ] = "",
-    columns: Annotated[
-        str, typer.Option(help="Columns of a plain table: input_tokens=COL,output_tokens=COL,...")
-    ] = "",
-    requests: Annotated[
-        list[str] | None,
-        typer.Option(help="CLASS=N: requests in the time covered, where the source has none."),
-    ] = None,
-    period: Annotated[
-        str, typer.Option(help="What volumes are per: day, week, month, quarter or year.")
-    ] = "month",
-    evidence: Annotated[
-        str, typer.Option(help="Benchmark that stands for every class; TODO when absent.")
-    ] = "",
-    max_bad: Annotated[
-        int, typer.Option(min=0, help="Malformed records that are tolerated.")
-    ] = 100,
-    state: Annotated[
-        Path | None, typer.Option(help="Folder that keeps counts, so only new files are read.")
-    ] = None,
-    start: Annotated[str, typer.Option(help="First day from a gateway, YYYY-MM-DD.")] = "",
-    end: Annotated[str, typer.Option(help="Last day from a gateway, YYYY-MM-DD.")] = "",
-    key_env: Annotated[
-        str, typer.Option(help="Environment variable with the gateway's key.")
-    ] = "LITELLM_MASTER_KEY",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    files: Sources,
+    output: WorkloadOutput = None,
+    class_by: ClassBy = "",
+    preview: Preview = False,
+    log_format: FormatName = "",
+    columns: Columns = "",
+    requests: Requests = None,
+    period: Period = "month",
+    evidence: Evidence = "",
+    max_bad: MaxBad = 100,
+    state: StateFolder = None,
+    start: StartDay = "",
+    end: EndDay = "",
+    key_env: KeyVariable = "LITELLM_MASTER_KEY",
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn usage logs, vendor reports and traces into task classes with volumes and sizes."""
@@ -105,13 +114,9 @@ def evals(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         str, typer.Option(help="Task class of every row, or KEY of the sample's metadata with @.")
     ] = "",
     scorer: Annotated[str, typer.Option(help="Score to read where a run has several.")] = "",
-    log_format: Annotated[
-        str, typer.Option("--format", help="Name of the format; recognised when absent.")
-    ] = "",
-    max_bad: Annotated[
-        int, typer.Option(min=0, help="Malformed records that are tolerated.")
-    ] = 100,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    log_format: FormatName = "",
+    max_bad: MaxBad = 100,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn evaluation logs into outcomes, question by question."""

@@ -28,6 +28,7 @@ FORMATS: dict[str, str] = {
     "azure-llm-log": f"{_ROOM}.azure:AZURE_LLM_LOG",
     "azure-llm-query": f"{_ROOM}.azure:AZURE_QUERY_RESULT",
     "azure-metrics": f"{_ROOM}.azure:AZURE_METRICS",
+    "focus": f"{_ROOM}.focus:FOCUS",
 }
 """Name of a format and where it is read; a plain table comes after all of them."""
 TABLE = "table"

@@ -153,6 +153,8 @@ class UsageResult:
     """Stated spend beside priced tokens, per model."""
     histograms: Mapping[tuple[str, str], Histogram] = field(default_factory=dict)
     """Distribution per class and measure."""
+    groups: Mapping[Group, Counts] = field(default_factory=dict)
+    """Sums per class, team, model and setting."""
 
 
 def class_usage(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from costplan.ingest.engine import connect, quote
 from costplan.ingest.head import Container, Head, check_whole, read_head
 from costplan.ingest.histogram import bucket_of
 from costplan.ingest.usage.classes import Candidate, choose, class_keys, judge, resolve, take_sample
-from costplan.ingest.usage.format import LogFormat, ReportFormat, UsageFormat
+from costplan.ingest.usage.format import LogFormat, ReportFormat, ReportRow, UsageFormat
 from costplan.ingest.usage.formats import find_format
 from costplan.ingest.usage.ids import Seen
 from costplan.ingest.usage.result import UsageResult
@@ -54,6 +55,20 @@ class UsageOptions:
     """Requests per class within the time covered, where the source does not count them."""
     part_records: int = PART_RECORDS
     """Records of a Parquet file that are counted at once."""
+    since: dt.date | None = None
+    """First day that counts, UTC; None for all."""
+    until: dt.date | None = None
+    """Last day that counts, UTC; None for all."""
+
+    @property
+    def window(self) -> str:
+        """SQL condition of the days that count; empty for all. Records without a time stay."""
+        parts = []
+        if self.since is not None:
+            parts.append(f"start >= TIMESTAMP '{self.since}'")
+        if self.until is not None:
+            parts.append(f"start < TIMESTAMP '{self.until + dt.timedelta(days=1)}'")
+        return f"(start IS NULL OR ({' AND '.join(parts)}))" if parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +116,7 @@ def read_usage(
     are malformed, or when nothing can be used.
     """
     options = options or UsageOptions()
-    files = _expand(paths) if paths or not counted else []
+    files = list_files(paths) if paths or not counted else []
     state = State(options.state)
     try:
         with connect() as connection:
@@ -115,7 +130,8 @@ def read_usage(
         state.close()
 
 
-def _expand(paths: Sequence[Path]) -> list[Path]:
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """List files, and what is in folders; InputError where there is none."""
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -130,6 +146,9 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
 def _read_file(run: _Run, path: Path) -> None:
     head = read_head(path)
     if is_counts(head) and not run.options.format:
+        if run.options.window:
+            said = "what a warehouse counted cannot be cut to days"
+            raise InputError([Fault(said, str(path), advice="count those days alone")])
         _take_counts(run, str(path), read_counts(path))
         return
     log = find_format(head, run.options.columns, run.options.format)
@@ -144,6 +163,7 @@ def _read_file(run: _Run, path: Path) -> None:
         "format": log.name,
         "class_by": run.keys[log.name],
         "columns": repr(sorted(run.options.columns.items())),
+        **({"window": run.options.window} if run.options.window else {}),
     }
     for part in _parts(run, head, log):
         described = {**settings, "part": part}
@@ -153,7 +173,7 @@ def _read_file(run: _Run, path: Path) -> None:
             bad = [BadLine(*line) for line in saved["bad"]]
             _take(run, path, saved["tally"], bad, recalled=True)
             continue
-        counted = count_log(run.connection, head, log, class_sql, seen, part)
+        counted = count_log(run.connection, head, log, class_sql, seen, part, run.options.window)
         extra = {"bad": [[b.file, b.line, b.reason] for b in counted.bad]}
         run.state.keep(described, counted.tally, counted.ids, extra)
         _take(run, path, counted.tally, list(counted.bad), recalled=False)
@@ -232,7 +252,7 @@ def preview(paths: Sequence[Path], options: UsageOptions) -> dict[str, tuple[Can
     """Judge what could make classes in the first file of each format."""
     found: dict[str, tuple[Candidate, ...]] = {}
     with connect() as connection:
-        for path in _expand(paths):
+        for path in list_files(paths):
             head = read_head(path)
             log = find_format(head, options.columns, options.format)
             if log.name in found:
@@ -275,7 +295,7 @@ def _read_report(run: _Run, head: Head, log: ReportFormat) -> None:
             else:
                 run.keys[log.name] = run.state.choice(log.name) or _first_key(run, log)
                 run.state.remember_choice(log.name, run.keys[log.name])
-        rows = list(log.read(head.path))
+        rows = list(_cut(log.read(head.path), run.options, head.path))
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         message = f"not a sound {log.name} report: {type(error).__name__}"
         raise InputError([Fault(message, str(head.path))]) from error
@@ -292,6 +312,24 @@ def _read_report(run: _Run, head: Head, log: ReportFormat) -> None:
     run.records += len(rows)
     elapsed = time.monotonic() - run.began
     run.report(Progress(str(head.path), run.records, elapsed, False))
+
+
+def _cut(rows: Iterable[ReportRow], options: UsageOptions, path: Path) -> Iterator[ReportRow]:
+    """Leave the rows of the days that count; a bucket may not reach beyond them."""
+    first = dt.datetime.combine(options.since or dt.date.min, dt.time())
+    last = options.until or dt.date.max - dt.timedelta(days=1)
+    after = dt.datetime.combine(last + dt.timedelta(days=1), dt.time())
+    for row in rows:
+        start, end = row.start, row.until or row.start
+        if start is None or end is None:
+            yield row
+            continue
+        if start >= after or (end <= first and start < first):
+            continue
+        if start < first or end > after:
+            said = f"a sum from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} cannot be cut"
+            raise InputError([Fault(said, str(path), advice="choose days that hold it whole")])
+        yield row
 
 
 def _first_key(run: _Run, log: ReportFormat) -> str:

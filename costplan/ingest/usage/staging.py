@@ -55,14 +55,17 @@ def count_log(
     class_sql: str,
     seen: Seen,
     part: str = "",
+    window: str = "",
 ) -> Counted:
-    """Count one part of a log.
+    """Count one part of a log; `window` is an SQL condition of the records that count.
 
     Raises InputError when the file is cut off or cannot be read at all.
     """
     import duckdb
 
     rows = row_select(log, record_source(head, log, part=part), class_sql)
+    if window:
+        rows = f"SELECT * FROM ({rows}) WHERE {window}"
     one_each = log.rows.get("n") == "1"
     try:
         if _viewable(head, log):

@@ -70,6 +70,7 @@ def sum_up(
         warnings=_warnings(tally, totals, classes),
         models=model_usage(tally),
         histograms={key: Histogram(value) for key, value in cells.items()},
+        groups=tally.groups,
     )
 
 
