@@ -1,8 +1,8 @@
 """Allocate reasoning compute per task class under a dollar or latency ceiling.
 
-    case = costplan.load("workload.yaml", usd=40_000)
-    plan = costplan.optimize(case)
-    plan.to_frame()
+case = costplan.load("workload.yaml", usd=40_000)
+plan = costplan.optimize(case)
+plan.to_frame()
 """
 
 from __future__ import annotations

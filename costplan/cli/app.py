@@ -49,6 +49,7 @@ def add_commands() -> None:
     from costplan.cli.ingest import app as ingest
     from costplan.cli.init import init
     from costplan.cli.optimize import optimize
+    from costplan.cli.probe import probe
     from costplan.cli.profiles import app as profiles
     from costplan.cli.report import report
     from costplan.cli.schema import schema
@@ -57,7 +58,7 @@ def add_commands() -> None:
 
     commands = {
         "Plan": (init, check, optimize, show, explain, frontier, whatif, compare),
-        "Evidence": (backtest,),
+        "Evidence": (probe, backtest),
         "Hand over": (export, report, schema),
     }
     for panel, functions in commands.items():
