@@ -38,7 +38,7 @@ class Amount:
         """Return the coefficients as floats, shape (n_options,)."""
         per_class = self.class_units.astype(np.float64) / float(10**self.exponent)
         found = np.repeat(per_class, np.diff(first))
-        found *= self.option_units
+        found *= self.option_units.astype(np.float64, copy=False)
         if self.keep is not None:
             found *= self.keep
         return found

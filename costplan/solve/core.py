@@ -31,7 +31,7 @@ class Core:
     option: Ints
     """Option that the change leads to."""
     rise: Ints
-    """Weight it adds, in units of 2**shift of the amount, rounded up."""
+    """Weight it adds, in units of 2**shift of the amount, rounded to one side."""
     loss: Floats
     """What it loses against the bound, not negative."""
     capacity: int
@@ -86,20 +86,26 @@ def reduced_gains(knapsack: Knapsack, filled: Filled) -> Floats:
     return reduced
 
 
-def core_of(knapsack: Knapsack, filled: Filled, reduced: Floats, limit: float) -> Core:
-    """Keep the options whose reduced cost is less than a limit."""
+def core_of(
+    knapsack: Knapsack, filled: Filled, reduced: Floats, limit: float, *, safe: bool
+) -> Core:
+    """Keep the options whose reduced cost is less than a limit.
+
+    Weights too long for int64 are rounded up where the plan must be safe, else down, so that the
+    best set of the core bounds all plans.
+    """
     slope, first = filled.slope, knapsack.problem.first
     option = np.flatnonzero(reduced > -limit)
     loss = np.maximum(0.0, -reduced[option])
     group = np.searchsorted(first, option, side="right") - 1
     rise = knapsack.sign * differences(knapsack.amount, group, option, filled.options)
-    shift, scaled = _fitting(rise)
+    shift, scaled = _fitting(rise, safe=safe)
     return Core(
         group,
         option,
         scaled,
         loss,
-        int(filled.left // 1) >> shift,
+        (int(filled.left // 1) >> shift) + (shift > 0 and not safe),
         slope * knapsack.unit * float(2**shift),
         shift == 0,
     )
@@ -126,15 +132,17 @@ def differences(amount: Amount, group: Ints, option: Ints, base: Ints) -> Units:
     return products(amount.class_units[group], right - left)
 
 
-def _fitting(rise: Units) -> tuple[int, Ints]:
-    """Shift rises right, rounding up, until sums of them fit int64."""
+def _fitting(rise: Units, *, safe: bool) -> tuple[int, Ints]:
+    """Shift rises right until sums of them fit int64."""
     if len(rise) == 0:
         return 0, np.zeros(0, dtype=np.int64)
     most = max(1, abs(int(rise.max())), abs(int(rise.min()))) * len(rise)
     shift = max(0, most.bit_length() - MOST.bit_length())
     if shift == 0:
         return 0, rise.astype(np.int64)
-    return shift, (-((-rise) >> shift)).astype(np.int64)
+    if safe:
+        return shift, (-((-rise) >> shift)).astype(np.int64)
+    return shift, (rise >> shift).astype(np.int64)
 
 
 def loss_of(knapsack: Knapsack, filled: Filled, options: Ints) -> float:

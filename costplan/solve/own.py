@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from costplan.solve.aim import Clock, finish_within
 from costplan.solve.decimals import Ints
 from costplan.solve.fill import fill, split_last
+from costplan.solve.highs import solve_aim
 from costplan.solve.hull import upper_hulls
 from costplan.solve.knapsack import Knapsack, as_knapsack
 from costplan.solve.pick import Pick
@@ -16,6 +19,10 @@ from costplan.solve.verify import verify
 from costplan.solve.whole import best_whole
 
 NAME = "own"
+SMALL_ENOUGH = 2_000
+"""Up to this many options HiGHS is asked where the search did not prove its plan."""
+PATIENCE_S = 10.0
+"""For at most this long."""
 
 
 class OwnSolver:
@@ -47,10 +54,21 @@ def solve_knapsack(knapsack: Knapsack, clock: Clock, gap: float) -> Solution:
         return Solution(Status.INFEASIBLE, NAME)
     if not problem.splits:
         options, distance = best_whole(knapsack, filled, clock, gap)
-        return _closed(knapsack, options, {}, distance, gap)
+        found = _closed(knapsack, options, {}, distance, gap)
+        hard = found.status is not Status.OPTIMAL and problem.n_options <= SMALL_ENOUGH
+        return _second_opinion(knapsack, found, clock, gap) if hard else found
     splits, left = split_last(knapsack, hulls, filled)
     distance = filled.slope * float(left) * knapsack.unit
     return _closed(knapsack, filled.options, splits, distance, gap)
+
+
+def _second_opinion(knapsack: Knapsack, found: Solution, clock: Clock, gap: float) -> Solution:
+    """Let HiGHS prove a small plan that the search did not, and keep the better one."""
+    left_s = PATIENCE_S if clock.left_s is None else min(PATIENCE_S, clock.left_s)
+    other = solve_aim(knapsack.problem, knapsack.aim, Clock.start(left_s), gap)
+    if other.status is Status.OPTIMAL:
+        return replace(other, solver=NAME)
+    return found
 
 
 def _every_class_has_an_option(knapsack: Knapsack) -> bool:

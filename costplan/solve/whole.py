@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from costplan.solve.aim import Clock
 from costplan.solve.best import Best
 from costplan.solve.core import Core, core_of, granule, loss_of, reduced_gains, room_of
@@ -27,7 +29,20 @@ def best_whole(knapsack: Knapsack, filled: Filled, clock: Clock, gap: float) -> 
     """
     if filled.slope <= 0 or filled.left == 0:
         return filled.options, 0.0
-    core, best = _first_core(knapsack, filled)
+    options, lost, bound = _searched(knapsack, filled, clock, gap, safe=False)
+    if lost == math.inf:
+        options, lost, _ = _searched(knapsack, filled, clock, gap, safe=True)
+    return options, max(0.0, lost - bound)
+
+
+def _searched(
+    knapsack: Knapsack, filled: Filled, clock: Clock, gap: float, *, safe: bool
+) -> tuple[Ints, float, float]:
+    """Return a plan, what it loses against the bound, and what every plan loses at least.
+
+    The loss is infinite when weights were rounded down and the plan does not fit after all.
+    """
+    core, best = _first_core(knapsack, filled, safe=safe)
     size = abs(float(knapsack.gain[filled.options].sum()))
     n_options = len(knapsack.gain)
     work = min(MOST_WORK, LEAST_WORK + WORK_PER_OPTION * n_options)
@@ -44,13 +59,11 @@ def best_whole(knapsack: Knapsack, filled: Filled, clock: Clock, gap: float) -> 
         )
     options = filled.options.copy()
     options[core.group[best.changes]] = core.option[best.changes]
-    loss = loss_of(knapsack, filled, options)
-    if proven and core.exact:
-        return options, max(0.0, loss - best.loss)
-    return options, loss
+    bound = best.loss if proven and (core.exact or not safe) else 0.0
+    return options, loss_of(knapsack, filled, options), bound
 
 
-def _first_core(knapsack: Knapsack, filled: Filled) -> tuple[Core, Best]:
+def _first_core(knapsack: Knapsack, filled: Filled, *, safe: bool) -> tuple[Core, Best]:
     """Return a core that holds all changes that can matter, and the best single or pair in it.
 
     In a large problem few changes matter, so a small core is tried first: it is enough as soon as
@@ -60,7 +73,7 @@ def _first_core(knapsack: Knapsack, filled: Filled) -> tuple[Core, Best]:
     reduced = reduced_gains(knapsack, filled)
     limit = room if len(reduced) <= SMALL else room / 64
     while True:
-        core = core_of(knapsack, filled, reduced, limit)
+        core = core_of(knapsack, filled, reduced, limit, safe=safe)
         best = first_guess(core, room)
         if best.loss <= limit or limit >= room:
             return core, best
