@@ -11,7 +11,7 @@ from costplan.domain.policy import KINDS, Policy
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@*()=-]*(?: [A-Za-z0-9_./@*()=-]+)*\Z")
 """Text that YAML takes for text without quotes, whatever stands around it."""
-_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
 
 
 def write_policy(policy: Policy) -> str:

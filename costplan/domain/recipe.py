@@ -26,10 +26,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way a request can go, by how many stages answer it."""
+    """One way a request can go: by stages run, or by calls of a vote or best-of."""
 
     stages: int
-    """Stages run, from 1."""
+    """Stages run, or calls made, from 1."""
     share: float
     """Share of the requests that go this way, 0 to 1."""
     usd: float

@@ -15,6 +15,7 @@ from costplan.plan.insight import Accuracy, Interval
 from costplan.plan.margin import usd_interval, usd_sd
 from costplan.plan.model import EvidenceUsed, Line, PriceUsed, Totals, UsdInterval
 from costplan.plan.problem import exact_accuracy
+from costplan.plan.recipe import list_paths, list_stages, usd_per_right
 
 if TYPE_CHECKING:
     from costplan.solve.verify import Audit
@@ -54,6 +55,10 @@ def _line(part: ClassCase, option: Option, share: Decimal) -> Line:
         requests_planned=planned,
         usd=planned * option.usd_per_request,
         usd_per_request=option.usd_per_request,
+        usd_per_right=usd_per_right(option),
+        calls=1.0 if option.recipe is None else option.recipe.calls,
+        stages=list_stages(option),
+        paths=list_paths(option),
         value=planned * task.worth * exact_accuracy(option),
         accuracy=write_accuracy(option.accuracy),
         mean_latency_s=option.mean_latency_s,

@@ -17,6 +17,7 @@ from costplan.plan.insight import (
     Unknown,
 )
 from costplan.plan.part import Amount, ClassName, Grade, Number, Part, Quantity, write_quantity
+from costplan.plan.recipe import PathUse, StageUse
 from costplan.plan.stop import Before, ProviderBill, Stop
 
 if TYPE_CHECKING:
@@ -86,6 +87,15 @@ class Line(Part):
     """Dollars of this line per period, at list price."""
     usd_per_request: Amount
     """Dollars per request at list price."""
+    usd_per_right: Amount | None = None
+    """Dollars of all requests, retries included, per right answer that is taken; null where no
+    answer is right, and for own GPUs."""
+    calls: float = 1.0
+    """Model calls per answer."""
+    stages: tuple[StageUse, ...] = ()
+    """Stages of a policy in order, or buckets of a route; none for a single call."""
+    paths: tuple[PathUse, ...] = ()
+    """Ways a request can go through a policy; none for a single call."""
     value: Number
     """Value that the line should bring."""
     accuracy: Accuracy
@@ -333,7 +343,7 @@ class Plan(Part):
 
 
 def _flatten(line: Line) -> dict[str, object]:
-    row = line.model_dump(exclude={"accuracy", "notes"})
+    row = line.model_dump(exclude={"accuracy", "notes", "stages", "paths"})
     numbers = {key: float(v) if isinstance(v, Decimal) else v for key, v in row.items()}
     accuracy = line.accuracy
     return numbers | {

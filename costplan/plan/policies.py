@@ -33,7 +33,7 @@ def add_policies(
     policy names an option that the class never had.
     """
     task = part.task
-    if not task.policies:
+    if not task.policies or not part.options:
         return part
     singles = {option.name: option for option in part.options}
     _refuse_unknown(part, singles)

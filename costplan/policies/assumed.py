@@ -60,14 +60,18 @@ class Assumed:
         return value, value / 2, (1 + value) / 2
 
 
+_Way = tuple[int, float, float, Points | None]
+"""Stages or calls, share, dollars and seconds of a way that a request can go."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Made:
     """A policy put together from aggregates."""
 
     accuracy: Estimate
     stages: tuple[Stage, ...]
-    paths: Sequence[tuple[float, float, Points | None]]
-    """Share, dollars and seconds of each path."""
+    paths: Sequence[_Way]
+    """Ways a request can go."""
     calls: Mapping[str, float]
     """Expected calls of each option."""
     accepted: float
@@ -110,13 +114,12 @@ def _vote(spec: Vote, option: Option, how: Assumed) -> _Made:
 
     accuracy = _span(option.accuracy, play, how.range_of(how.repeats))
     ballot = vote(correlated(option.accuracy.mean, how.repeats), rule, spec.wrong_answers)
-    seconds = _seconds_of_calls(option, ballot.ends, rule.start, 0.0)
-    usd = ballot.calls * float(option.usd_per_request)
+    paths = _paths_of_calls(option, ballot.ends, rule.start, None)
     stage = Stage((option.model, option.setting), ballot.calls, "", "", 1.0)
     said = f"two calls of {option.name} are taken to agree on right and wrong by {how.repeats:g}"
     lean = {option.name: _slope(lambda p: play(p, how.repeats), option.accuracy.mean)}
     return _Made(
-        accuracy, (stage,), [(1.0, usd, seconds)], {option.name: ballot.calls}, 1.0,
+        accuracy, (stage,), paths, {option.name: ballot.calls}, 1.0,
         accuracy.mean, said, lean,
     )  # fmt: skip
 
@@ -132,14 +135,12 @@ def _best_of(spec: BestOf, option: Option, how: Assumed) -> _Made:
     done = pick(correlated(option.accuracy.mean, how.repeats), spec.n, rates, repeats)
     ends = {calls: chance for calls, chance in enumerate(done.ends, start=1) if chance > 0}
     calls = sum(number * chance for number, chance in ends.items())
-    usd = calls * (float(option.usd_per_request) + float(spec.check.usd))
-    at_once = spec.n if spec.parallel else 1
-    seconds = _seconds_of_calls(option, ends, at_once, float(spec.check.latency_s))
+    paths = _paths_of_calls(option, ends, spec.n if spec.parallel else 1, spec.check)
     stage = Stage((option.model, option.setting), calls, say_check(spec.check), "", 1.0)
     said = f"two calls of {option.name} are taken to agree on right and wrong by {how.repeats:g}"
     lean = {option.name: _slope(lambda p: play(p, how.repeats), option.accuracy.mean)}
     return _Made(
-        accuracy, (stage,), [(1.0, usd, seconds)], {option.name: calls}, done.accepted,
+        accuracy, (stage,), paths, {option.name: calls}, done.accepted,
         done.accepted_right, said, lean,
     )  # fmt: skip
 
@@ -185,11 +186,24 @@ def _cascade(spec: Cascade, options: Sequence[Option], how: Assumed) -> _Made:
     return _Made(accuracy, stages, paths, calls, 1.0, mean, said, lean)
 
 
+def _paths_of_calls(
+    option: Option, ends: Mapping[int, float], at_once: int, check: Check | None
+) -> list[_Way]:
+    """Give share, dollars and seconds by the calls that a repeated setting makes."""
+    usd = float(option.usd_per_request) + (float(check.usd) if check else 0.0)
+    check_s = float(check.latency_s) if check else 0.0
+    return [
+        (calls, chance, calls * usd, _seconds_of_calls(option, {calls: 1.0}, at_once, check_s))
+        for calls, chance in sorted(ends.items())
+        if chance > 0
+    ]
+
+
 def _list_paths(
     options: Sequence[Option], checks: Sequence[Check | None], reach: Sequence[float]
-) -> list[tuple[float, float, Points | None]]:
+) -> list[_Way]:
     """Give share, dollars and seconds of the requests that end at each stage."""
-    paths: list[tuple[float, float, Points | None]] = []
+    paths: list[_Way] = []
     usd = 0.0
     so_far: Points | None = None
     for k, (option, check) in enumerate(zip(options, checks, strict=True)):
@@ -200,7 +214,7 @@ def _list_paths(
         elif so_far is not None:
             so_far = so_far.then(mine)
         left = reach[k + 1] if k + 1 < len(reach) else 0.0
-        paths.append((reach[k] - left, usd, so_far))
+        paths.append((k + 1, reach[k] - left, usd, so_far))
     return paths
 
 
@@ -222,8 +236,8 @@ def _route(spec: Route, options: Mapping[str, Option]) -> _Made:
     for _, share, option in parts:
         calls[option.name] = calls.get(option.name, 0.0) + share
     paths = [
-        (share, float(option.usd_per_request), _seconds_of_calls(option, {1: 1.0}, 1, 0.0))
-        for _, share, option in parts
+        (k, share, float(option.usd_per_request), _seconds_of_calls(option, {1: 1.0}, 1, 0.0))
+        for k, (_, share, option) in enumerate(parts, start=1)
     ]
     said = "every bucket is taken to be as hard as the whole class"
     return _Made(
@@ -283,8 +297,8 @@ def _seconds_of_calls(
 
 
 def _write(policy: Policy, made: _Made, options: Mapping[str, Option]) -> PolicyEstimate:
-    usd = sum(share * dollars for share, dollars, _ in made.paths)
-    timed = [(share, points) for share, _, points in made.paths if points is not None]
+    usd = sum(share * dollars for _, share, dollars, _ in made.paths)
+    timed = [(share, points) for _, share, _, points in made.paths if points is not None]
     seconds = mix(timed) if len(timed) == len(made.paths) else None
     members = [options[name] for name in made.calls]
     spent = {
@@ -312,7 +326,7 @@ def _write(policy: Policy, made: _Made, options: Mapping[str, Option]) -> Policy
                 None if points is None else points.mean,
                 None if points is None else points.quantile(0.95),
             )
-            for k, (share, dollars, points) in enumerate(made.paths, start=1)
+            for k, share, dollars, points in made.paths
         ),
         accuracy=made.accuracy,
         replayed=made.accuracy.mean,

@@ -90,7 +90,8 @@ class Played:
     stages: tuple[Stage, ...]
     """Stages in order."""
     paths: Sequence[tuple[Array, Array, Points | None]]
-    """For each path: its chance and its dollars, (Q,), and its seconds."""
+    """For each path, by stages run or by calls of a repeated one: its chance and its dollars, (Q,),
+    and its seconds."""
     tokens: Mapping[str, Array]
     """Tokens of all calls, (Q,)."""
     lean: Array | None = None
@@ -204,7 +205,7 @@ def play_cascade(cascade: Cascade, evidence: Evidence) -> Played:
             for k in range(len(stages))
         ],
         tokens=_add_tokens(stages, walked.reach),
-        notes=_list_checks(cascade.checks),
+        notes=(*_list_checks(cascade.checks), *_say_rates(table, columns, stages, cascade.checks)),
     )
 
 
@@ -258,9 +259,13 @@ def _add_tokens(stages: Sequence[Facts], reach: Array) -> dict[str, Array]:
 
 
 def _list_paths(played: Played) -> list[Path]:
+    """List the ways a request can go; by calls, those that happen, for repeated calls."""
     found = []
+    by_calls = len(played.paths) > len(played.stages)
     for stages, (chance, usd, seconds) in enumerate(played.paths, start=1):
         share = float(chance.mean())
+        if by_calls and share <= 0:
+            continue
         found.append(
             Path(
                 stages=stages,
@@ -287,6 +292,24 @@ def _list_checks(checks: Sequence[Check]) -> tuple[str, ...]:
         for check in dict.fromkeys(checks)
         if check.kind == "verifier" and not check.measured
     )
+
+
+def _say_rates(
+    table: Table, columns: Sequence[int], stages: Sequence[Facts], checks: Sequence[Check]
+) -> list[str]:
+    """Say how often a measured verifier erred on the answers of each setting."""
+    said = []
+    for column, stage, check in zip(columns, stages, checks, strict=False):
+        wrong, right = float((1 - stage.right).sum()), float(stage.right.sum())
+        if check.measured and wrong > 0 and right > 0:
+            model, knob = table.settings[column]
+            taken = float(stage.taken_wrong.sum()) / wrong
+            refused = 1 - float(stage.taken_right.sum()) / right
+            said.append(
+                f"the verifier as measured takes {taken:.1%} of the wrong and turns down "
+                f"{refused:.1%} of the right answers of {model}/{knob}"
+            )
+    return said
 
 
 def _list_gaps(played: Played, table: Table) -> list[str]:

@@ -16,7 +16,7 @@ def name_policy(policy: Policy) -> str:
         same = len(set(checks)) == 1
         said = say_check(checks[0]) if same else ", ".join(map(say_check, checks))
         more = say_threshold(checks[0]) if same else ""
-        return f"{'>'.join(policy.options)} [{said}{' ' if more else ''}{more}]"
+        return f"{'>'.join(policy.options)} ({said}{' ' if more else ''}{more})"
     if policy.route is not None:
         return f"route {policy.route.by}({', '.join(policy.options)})"
     raise ValueError("proposals have no name of their own")

@@ -152,7 +152,7 @@ def _assemble(
     calls = done.ends @ np.arange(1, done.ends.shape[1] + 1)
     check_usd = 0.0 if done.check is None else float(done.check.usd)
     check_s = 0.0 if done.check is None else float(done.check.latency_s)
-    usd = calls * (table.usd[questions, column] + check_usd)
+    one_usd = table.usd[questions, column] + check_usd
     said = "" if done.check is None else say_check(done.check)
     seconds = _time_calls(table, column, questions, done.ends, done.at_once, check_s)
     return Played(
@@ -161,10 +161,13 @@ def _assemble(
         right=done.right,
         accepted=done.accepted,
         accepted_right=done.both,
-        usd=usd,
+        usd=calls * one_usd,
         calls=calls,
         stages=(Stage(table.settings[column], float(calls.mean()), said, "", 1.0),),
-        paths=[(np.ones(len(questions)), usd, seconds)],
+        paths=[
+            (done.ends[:, k], (k + 1) * one_usd, None if seconds is None else seconds[k])
+            for k in range(done.ends.shape[1])
+        ],
         tokens={
             name: calls * getattr(table, name)[questions, column]
             for name in ("input_tokens", "output_tokens", "reasoning_tokens")
@@ -175,16 +178,19 @@ def _assemble(
 
 def _time_calls(
     table: Table, column: int, questions: Index, ends: Array, at_once: int, check_s: float
-) -> Points | None:
-    """Give the seconds of first calls made at once, then one after another, checks included."""
+) -> list[Points | None] | None:
+    """Give the seconds by calls made: first ones at once, then one after another, with checks.
+
+    None where they are unknown; an entry is None where nothing ends there.
+    """
     first = times_of(table, column, questions, at_once)
     each = times_of(table, column, questions, 1)
     if first is None or each is None:
         return None
-    parts: list[tuple[float, Points]] = []
+    parts: list[list[tuple[float, Points]]] = [[] for _ in range(ends.shape[1])]
     for chances, start, one in zip(ends, first, each, strict=True):
         for calls in np.flatnonzero(chances > 0).tolist():
             later = max(calls + 1 - at_once, 0)
             total = in_a_row(start, one, later).after(check_s * (later + 1))
-            parts.append((float(chances[calls]), total))
-    return mix(parts)
+            parts[calls].append((float(chances[calls]), total))
+    return [mix(part) for part in parts]

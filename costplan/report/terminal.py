@@ -67,6 +67,9 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
             yield _class_table(plan, width)
             if width < WIDE:
                 yield "Ev.: how good the evidence is: " + _explain_marks(plan)
+            from costplan.report.policies import list_policies
+
+            yield from list_policies(plan)
         yield ""
         yield from _ceiling_table(plan)
         yield ""

@@ -139,8 +139,9 @@ def test_the_founding_field_uses_only_models_of_its_day(costplan: Run) -> None:
     assert models <= {"gpt-4", "gpt-4o", "o1"}
 
 
-def test_outcomes_are_what_their_script_writes(tmp_path: Path) -> None:
-    """The synthetic table of the measured example can be made again, byte for byte."""
-    script = EXAMPLES / "measured" / "make_outcomes.py"
+@pytest.mark.parametrize("folder", ["measured", "policies"])
+def test_outcomes_are_what_their_script_writes(folder: str, tmp_path: Path) -> None:
+    """The synthetic tables of the examples can be made again, byte for byte."""
+    script = EXAMPLES / folder / "make_outcomes.py"
     load_module(script).make(tmp_path / "outcomes.csv")
     assert (tmp_path / "outcomes.csv").read_bytes() == script.with_name("outcomes.csv").read_bytes()

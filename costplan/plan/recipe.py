@@ -1,0 +1,90 @@
+"""How a line's policy is built, and what an answer of a line costs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from costplan.domain.option import Option
+from costplan.plan.part import Amount, Number, Part
+
+USD_UNIT = Decimal("1e-9")
+
+
+class StageUse(Part):
+    """A stage of a policy."""
+
+    model: str
+    """Model that is asked; for a route, the one of this bucket."""
+    setting: str
+    """Position of its knob."""
+    calls: float
+    """Expected calls once the stage is reached."""
+    check: str
+    """What decides whether the answer is taken; empty where nothing does."""
+    threshold: str
+    """From where it is taken, or the bucket of a route; empty where there is none."""
+    reach: float
+    """Share of the line's requests that reach the stage, 0 to 1."""
+
+
+class PathUse(Part):
+    """One way a request can go through a policy."""
+
+    stages: int
+    """Stages run, or calls made by a vote or best-of, from 1."""
+    share: float
+    """Share of the line's requests that go this way, 0 to 1."""
+    usd_per_request: Amount
+    """Mean dollars of a request that goes this way."""
+    mean_latency_s: Number | None
+    """Mean seconds; null where unknown."""
+    p95_latency_s: Number | None
+    """Seconds that 95 in 100 requests on this way stay within; null where unknown."""
+
+
+def list_stages(option: Option) -> tuple[StageUse, ...]:
+    """Write the stages of an option's policy; none for a single call."""
+    if option.recipe is None:
+        return ()
+    return tuple(
+        StageUse(
+            model=stage.setting[0],
+            setting=stage.setting[1],
+            calls=stage.calls,
+            check=stage.check,
+            threshold=stage.threshold,
+            reach=stage.reach,
+        )
+        for stage in option.recipe.stages
+    )
+
+
+def list_paths(option: Option) -> tuple[PathUse, ...]:
+    """Write the ways a request can go through an option's policy; none for a single call."""
+    if option.recipe is None:
+        return ()
+    return tuple(
+        PathUse(
+            stages=path.stages,
+            share=path.share,
+            usd_per_request=Decimal(repr(path.usd)).quantize(USD_UNIT),
+            mean_latency_s=_seconds(path.mean_latency_s),
+            p95_latency_s=_seconds(path.p95_latency_s),
+        )
+        for path in option.recipe.paths
+    )
+
+
+def usd_per_right(option: Option) -> Decimal | None:
+    """Give the dollars spent on all requests per right answer that is taken.
+
+    None where no answer is right, and for own GPUs, which are paid whether they answer or not.
+    """
+    right = option.accuracy.mean if option.recipe is None else option.recipe.accepted_right
+    if option.pool is not None or right <= 0:
+        return None
+    return (option.usd_per_request / Decimal(repr(right))).quantize(USD_UNIT)
+
+
+def _seconds(seconds: float | None) -> Decimal | None:
+    return None if seconds is None else Decimal(repr(round(seconds, 3)))
