@@ -18,7 +18,7 @@ SMALL = 20_000
 """Up to this many options the search goes on past the gap, to the very best plan."""
 EXTRA_WORK = 2_000_000
 """States it may make for that."""
-LEAST_WORK, WORK_PER_OPTION, MOST_WORK = 4_000_000, 300, 100_000_000
+LEAST_WORK, WORK_PER_OPTION, MOST_WORK = 4_000_000, 80, 100_000_000
 """States the search may make before it states what it has proven."""
 
 
