@@ -23,5 +23,5 @@ def explain(
 
     saved = read_plan(plan)
     name = find_class(saved, task_class)
-    again = explain_again(saved, name)
+    again = explain_again(saved, name, plan.parent)
     write_explanation(again or saved, name, looked=again is not None, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,14 @@ import typer
 
 from costplan.cli.arguments import AsJson, WorkloadPath, parse_number
 from costplan.domain.errors import InfeasibleError
+
+
+class Solver(StrEnum):
+    """Solvers a person may ask for."""
+
+    AUTO = "auto"
+    OWN = "own"
+    HIGHS = "highs"
 
 
 def optimize(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
@@ -34,8 +43,8 @@ def optimize(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
     ] = None,
     no_split: Annotated[bool, typer.Option("--no-split", help="One option per class.")] = False,
     solver: Annotated[
-        str, typer.Option(help="auto, own or highs; auto picks by what the workload needs.")
-    ] = "auto",
+        Solver, typer.Option(help="auto picks by what the workload needs.")
+    ] = Solver.AUTO,
     naive: Annotated[
         bool, typer.Option("--naive", help="Take estimates at their word: no margin for luck.")
     ] = False,
@@ -48,7 +57,8 @@ def optimize(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
         ),
     ] = None,
     time_limit: Annotated[
-        float | None, typer.Option(help="Seconds after which the best plan so far is taken.")
+        float | None,
+        typer.Option(min=0.001, help="Seconds after which the best plan so far is taken."),
     ] = None,
 ) -> None:
     """Choose a model and a reasoning setting for each task class."""
@@ -64,7 +74,7 @@ def optimize(  # noqa: PLR0913, PLR0917 - each argument is an option of the comm
         splits=False if no_split else None,
         confidence=confidence,
     )
-    plan = build_plan(case, Manner(solver=solver, naive=naive, time_limit_s=time_limit))
+    plan = build_plan(case, Manner(solver=solver.value, naive=naive, time_limit_s=time_limit))
     write_plan(plan, output=output, as_json=as_json)
     if plan.status == "infeasible":
         raise typer.Exit(InfeasibleError.exit_code)

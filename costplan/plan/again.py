@@ -14,14 +14,16 @@ from costplan.plan.problem import pose
 from costplan.plan.solving import Manner, Solved, solve_with_margin
 
 
-def explain_again(plan: Plan, key: str) -> Plan | None:
+def explain_again(plan: Plan, key: str, beside: Path = Path()) -> Plan | None:
     """Look at nearby ceilings for where the choice of a class changes.
 
-    None when the workload is gone or has changed since the plan was made; the plan is then all
-    that is known.
+    The workload is looked for where the plan names it, from here and from the folder of the plan.
+    None when it is gone or has changed since the plan was made; the plan is then all that is known.
     """
-    file = plan.workload.file
-    if file is None or not _is_unchanged(Path(file), plan.workload.digest):
+    named = Path(plan.workload.file or "")
+    places = (named, beside / named, beside / named.name)
+    file = next((p for p in places if _is_unchanged(p, plan.workload.digest)), None)
+    if file is None:
         return None
     limits = {ceiling.name: ceiling.limit for ceiling in plan.ceilings}
     try:

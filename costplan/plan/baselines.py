@@ -50,13 +50,16 @@ class Rival:
                 detail=self.detail,
             )
         audit = self.allocation.audit(self.problem)
+        broken = list(dict.fromkeys([usage.name for usage in audit.violations]))
+        if "usd" not in broken and not self._keeps_margin(audit.bill_usd):
+            broken.append("the margin below usd")
         return Baseline(
             name=self.name,
             usd=audit.bill_usd,
             accuracy=None if audit.accuracy is None else float(audit.accuracy),
             value=float(audit.value),
-            feasible=audit.ok and self._keeps_margin(audit.bill_usd),
-            detail=self.detail,
+            feasible=not broken,
+            detail=f"{self.detail}; breaks {', '.join(broken)}" if broken else self.detail,
         )
 
     def _keeps_margin(self, usd: Decimal) -> bool:

@@ -6,9 +6,11 @@ import datetime as dt
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
 from costplan import __version__
+from costplan.domain.money import CENT
 from costplan.plan.baselines import find_rivals
 from costplan.plan.case import Case, value_unit
 from costplan.plan.considered import consider
@@ -28,7 +30,7 @@ from costplan.plan.model import (
     WorkloadRef,
 )
 from costplan.plan.naive import confess, take_at_word
-from costplan.plan.part import hold_quantity
+from costplan.plan.part import hold_quantity, is_usd
 from costplan.plan.problem import pose
 from costplan.plan.slider import find_before, list_bills
 from costplan.plan.solving import Manner, Solved, solve_with_margin
@@ -128,7 +130,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     lines = list_lines(solved.allocation)
     totals = total_up(solved.allocation, audit, confidence)
     considered, changes = consider(case, solved.problem, solved.solution)
-    ceilings = list_ceilings(solved.problem, solved.solution, audit)
+    ceilings = list_ceilings(case, solved.problem, solved.solution, audit)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
@@ -181,6 +183,17 @@ def _list_pools(problem: Problem, audit: Audit) -> list[PoolUse]:
     ]
 
 
+def _round_up(usd: Decimal | None) -> Decimal | None:
+    """Round up to the cent: less would not do."""
+    return None if usd is None else usd.quantize(CENT, rounding=ROUND_CEILING)
+
+
+def _shortfall(name: str, shortfall: Decimal) -> Decimal:
+    if not is_usd(name):
+        return hold_quantity(name, shortfall)
+    return shortfall.quantize(CENT, rounding=ROUND_CEILING)
+
+
 def _margin_z(case: Case, manner: Manner) -> float:
     return 0.0 if manner.naive else z_of(case)
 
@@ -214,11 +227,11 @@ def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: 
                     limit=member.name,
                     shortfall=None
                     if member.shortfall is None
-                    else hold_quantity(member.name, member.shortfall),
+                    else _shortfall(member.name, member.shortfall),
                 )
                 for member in (conflict.limits if conflict else ())
             ],
-            "smallest_usd": conflict.least_usd if conflict else None,
+            "smallest_usd": _round_up(conflict.least_usd) if conflict else None,
             "next_steps": (),
             "frontier": (),
             "evidence": (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,7 @@ def trace_curve(
     """
     from costplan.solve.frontier import frontier_points, split_frontier
 
+    problem = aim_high(problem)
     if points is None and problem.splits:
         traced = split_frontier(problem, ceiling)
         if traced is not None:
@@ -95,12 +96,11 @@ def trace_curve(
 def trace_frontier(problem: Problem) -> list[FrontierPoint]:
     """Trace the best objective by dollars used, thinned to at most POINTS points.
 
-    Empty for a plan of least cost.
+    For a plan of least cost the same curve: the most that every amount of money buys.
     """
     from costplan.solve.frontier import frontier_points, split_frontier
 
-    if problem.objective.goal.value == "cost":
-        return []
+    problem = aim_high(problem)
     traced = split_frontier(problem) if problem.splits else None
     if traced is not None:
         answers, values = _follow(problem, traced)
@@ -123,6 +123,16 @@ def trace_frontier(problem: Problem) -> list[FrontierPoint]:
             if (audit := point.solution.audit) is not None
         ]
     )
+
+
+def aim_high(problem: Problem) -> Problem:
+    """Ask for the most that money buys where the plan asks for the least money: one curve."""
+    from costplan.solve.problem import Goal, Objective
+
+    if problem.objective.goal is not Goal.COST:
+        return problem
+    by_value = problem.objective.target_value is not None
+    return replace(problem, objective=Objective(Goal.VALUE if by_value else Goal.ACCURACY))
 
 
 def _follow(problem: Problem, traced: Frontier) -> tuple[list[float], list[float]]:

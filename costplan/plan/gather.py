@@ -87,6 +87,7 @@ def gather(workload: Workload, sources: Sources) -> Case:
         label = None if month is None else month.label
         parts += [(replace(part, month=label), held, noted) for part, held, noted in gathered]
     _refuse_empty([part for part, _, _ in parts], sources)
+    _refuse_vague([part for part, _, _ in parts], sources)
     beliefs: dict[str, Belief] = {}
     for _, belief, _ in parts:
         beliefs |= belief.classes if belief is not None else {}
@@ -268,7 +269,7 @@ def _make(
 ) -> Option | Exclusion:
     profile = market.profiles[draft.model]
     if task.input_tokens is None:
-        return take_as_measured(draft, profile, batch=task.batch)
+        return take_as_measured(draft, profile, market, batch=task.batch)
     price = market.price(draft.model, task)
     if isinstance(price, Exclusion):
         return price
@@ -307,6 +308,27 @@ def _round(estimate: Estimate) -> Estimate:
         low=min(round(estimate.low, ACCURACY_PLACES), mean),
         high=max(round(estimate.high, ACCURACY_PLACES), mean),
     )
+
+
+def _refuse_vague(parts: Sequence[ClassCase], sources: Sources) -> None:
+    """Refuse a `today` that names a model with several settings and none of them."""
+    faults = []
+    for part in parts:
+        today = part.task.today
+        if today is None or today.setting is not None:
+            continue
+        settings = [o.setting for o in part.options if today.model == o.model]
+        if len(settings) > 1 and all(o.name != today.model for o in part.options):
+            faults.append(
+                Fault(
+                    f"class {part.task.name!r}: today's setting of {today.model} is missing",
+                    file=sources.file or "",
+                    advice=f"say which of {', '.join(settings)}: today: {{model: {today.model}, "
+                    "setting: ...}",
+                )
+            )
+    if faults:
+        raise InputError(faults)
 
 
 def _refuse_empty(parts: Sequence[ClassCase], sources: Sources) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from costplan.plan.case import Case
 from costplan.plan.insight import NextStep
 from costplan.plan.model import Ceiling
 from costplan.plan.part import hold_quantity
+from costplan.plan.problem import part_of_requests
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Limits, Problem
@@ -20,6 +23,7 @@ MORE_USD = Decimal(1000)
 """Dollars that the next step of a money ceiling is about, at most a tenth of the ceiling."""
 MORE_SECONDS = Decimal(1)
 """Seconds that the next step of a latency ceiling is about."""
+MONTH = re.compile(r" (\d{4}-\d{2})\.")
 SOLVED = ("usd", "mean_latency_s")
 """Ceilings whose next step is found by solving again."""
 MOST_BINDING = 3
@@ -28,7 +32,7 @@ PRICE_SECONDS = 5.0
 """Seconds that pricing the limits may take."""
 
 
-def list_ceilings(problem: Problem, solution: Solution, audit: Audit) -> list[Ceiling]:
+def list_ceilings(case: Case, problem: Problem, solution: Solution, audit: Audit) -> list[Ceiling]:
     """List every limit with what the plan uses and what one unit more or less is worth."""
     from costplan.solve.prices import prices as price_limits
 
@@ -36,15 +40,24 @@ def list_ceilings(problem: Problem, solution: Solution, audit: Audit) -> list[Ce
     return [
         Ceiling(
             name=_full_name(problem, usage.name),
-            limit=hold_quantity(usage.name, usage.limit),
-            used=hold_quantity(usage.name, usage.used),
-            slack=hold_quantity(usage.name, usage.slack),
+            limit=_hold(case, usage.name, usage.limit),
+            used=_hold(case, usage.name, usage.used),
+            slack=_hold(case, usage.name, usage.slack),
             price_up=prices[usage.name].up if usage.name in prices else None,
             price_down=prices[usage.name].down if usage.name in prices else None,
         )
         for usage in audit.usages
         if usage.used is not None and usage.slack is not None
     ]
+
+
+def _hold(case: Case, name: str, quantity: Decimal) -> Decimal:
+    """Hold a quantity; shares within a month of a horizon as shares of that month again."""
+    month = MONTH.search(name)
+    if month is not None and name.endswith("share"):
+        mine, everything = part_of_requests(case, month[1])
+        quantity = quantity * everything / mine
+    return hold_quantity(name, quantity)
 
 
 def _full_name(problem: Problem, name: str) -> str:

@@ -36,6 +36,31 @@ class Market:
     """Prices that the user knows to change."""
     _found: dict[Key, Price | Exclusion] = field(default_factory=dict, repr=False, compare=False)
 
+    def states(self, model: str) -> bool:
+        """Tell whether the user states a price of a model for this day."""
+        return self._stated_price(model) is not None
+
+    def price_of(self, model: str, *, batch: bool) -> Price | None:
+        """Find what short calls of a model cost; None when unknown."""
+        if model not in self.profiles:
+            return None
+        key = (model, batch, Decimal(0))
+        if key not in self._found:
+            self._found[key] = self._look_up(key)
+        found = self._found[key]
+        return found if isinstance(found, Price) else None
+
+    def list_price_on(self, model: str, day: dt.date) -> Price | None:
+        """Find the list price of short calls on another day; None when unknown."""
+        from costplan.files.prices import find_price
+
+        try:
+            return find_price(
+                model, self.profiles[model], as_of=day, batch=False, input_tokens=Decimal(0)
+            )
+        except UnknownPriceError:
+            return None
+
     def on(self, day: dt.date, last_day: dt.date) -> Market:
         """Move to a later period; prices that do not change until then are kept."""
         kept: dict[Key, Price | Exclusion] = {

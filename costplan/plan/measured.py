@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.option import Exclusion, Option, Source
 from costplan.domain.outcomes import Outcomes
+from costplan.domain.price import Price
 from costplan.domain.workload import Evidence, TaskClass
 from costplan.plan.case import ClassCase, Note
 from costplan.plan.market import Market
 from costplan.plan.options import PENDING, find_barrier, match_model
-from costplan.plan.tokens import TOKEN
+from costplan.plan.repricing import price_measured
+from costplan.plan.tokens import TOKEN, TokenUse
 
 if TYPE_CHECKING:
     from costplan.evidence.belief import Beliefs
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from costplan.policies.estimate import PolicyEstimate
     from costplan.policies.table import Table as QuestionTable
 
+MIN_QUESTIONS = 4
+"""Questions of a class that an option needs, or half of the class's where that is fewer."""
 USD_PLACES = 9
 """Decimal places to which measured dollars per request are kept."""
 MILLISECOND = Decimal("0.001")
@@ -150,6 +154,9 @@ def gather_measured(
         for note in table.estimates.notes
         if note.task_class in ("", name)
     ]
+    if task.input_tokens is not None:
+        said = "input_tokens and output_tokens are not used: own outcomes carry their own"
+        notes.append(Note("no_effect", said, task.name))
     part = ClassCase(task, tuple(options), tuple(exclusions), f"{name} ({path})")
     return part, beliefs, notes
 
@@ -183,42 +190,57 @@ def _read_option(
         return Exclusion(name, "denied", "the class's models do not allow it")
     estimates, usage = cell.table.estimates, cell.table.usage
     n = int(estimates.cells.n[cell.c, cell.m])
-    usd = cell.number(estimates.cells.usd)
     if n == 0:
         return Exclusion(name, "not_measured", "no question of this class was asked")
-    if usd is None:
-        return Exclusion(name, "no_dollars", f"{path} has no cost_usd for it")
-    if not estimates.usable[cell.c, cell.m]:
+    if n < min(MIN_QUESTIONS, 0.5 * float(estimates.cells.questions[cell.c])):
         return Exclusion(name, "too_few", f"only {n} questions of this class were asked")
-    cv2, known = float(estimates.cv2[cell.c, cell.m]), float(estimates.cells.usd_n[cell.c, cell.m])
+    cv2 = float(estimates.cv2[cell.c, cell.m])
+    known = float(estimates.cells.usd_n[cell.c, cell.m]) or float(n)
     tokens = {
         key: _decimal(cell.number(getattr(usage, key)), TOKEN)
         for key in ("input_tokens", "output_tokens", "reasoning_tokens")
     }
     sent, got = tokens["input_tokens"], tokens["output_tokens"]
+    use = None
+    if sent is not None and got is not None:
+        use = TokenUse(sent, Decimal(0), got, tokens["reasoning_tokens"] or Decimal(0))
+    spent = cell.number(estimates.cells.usd)
+    usd = None if spent is None else Decimal(repr(round(spent, USD_PLACES)))
+    priced = price_measured(model, market, usd, use, batch=task.batch)
+    if priced is None:
+        return Exclusion(
+            name, "no_dollars", f"{path} has neither cost_usd for it nor tokens of a priced model"
+        )
     return Option(
         name=name,
         model=model,
-        provider="" if profile is None else profile.provider,
+        provider=_provider(model, market, priced.price),
         setting=setting,
         accuracy=PENDING,
-        usd_per_request=Decimal(repr(round(usd, USD_PLACES))),
+        usd_per_request=priced.usd,
         usd_relative_sd=math.sqrt(cv2 / known + cv2 / float(task.requests)),
         source=Source(path, task.name, n, float(estimates.cells.mean[cell.c, cell.m])),
         mean_latency_s=_decimal(cell.number(usage.mean_latency_s), MILLISECOND),
         p95_latency_s=_decimal(cell.number(usage.p95_latency_s), MILLISECOND),
         tokens_per_request=None if sent is None or got is None else sent + got,
-        notes=tuple(_list_gaps(cell)),
+        price=priced.price,
+        notes=(*_list_gaps(cell), *priced.notes),
         input_tokens=sent,
         output_tokens=got,
         reasoning_tokens=tokens["reasoning_tokens"],
     )
 
 
+def _provider(model: str, market: Market, price: Price | None) -> str:
+    if price is not None:
+        return price.provider
+    return market.profiles[model].provider if model in market.profiles else ""
+
+
 def _list_gaps(cell: _Cell) -> Iterator[str]:
     cells = cell.table.estimates.cells
     known, asked = cells.usd_n[cell.c, cell.m], cells.n[cell.c, cell.m]
-    if known < asked:
+    if 0 < known < asked:
         yield f"dollars of {asked - known:.0f} of {asked:.0f} questions are unknown and left out"
 
 

@@ -15,7 +15,8 @@ from costplan.domain.profile import Profile
 from costplan.domain.workload import ModelFilter, StatedOption, TaskClass
 from costplan.plan.latency import Latency, expect_latency
 from costplan.plan.market import Market
-from costplan.plan.tokens import TOKEN, TokenEvidence, TokenUse, find_misfit, use_tokens
+from costplan.plan.repricing import reprice
+from costplan.plan.tokens import TokenEvidence, TokenUse, find_misfit, use_tokens
 
 ACCURACY_UNIT = 9
 """Decimal places to which an estimated accuracy is kept."""
@@ -118,7 +119,10 @@ def make_option(
                 "no_tokens",
                 "nobody published how many tokens it thinks; give evidence.reasoning_tokens",
             )
-        use = use_tokens(task, found[0], (found[1],) if found[1] else (), scale=scale)
+        said = [found[1]] if found[1] else []
+        if scale != 1 and found[0] > 0:
+            said.append(f"thinks {scale.normalize():f} x as long as the benchmark, as you say")
+        use = use_tokens(task, found[0], tuple(said), scale=scale)
     misfit = find_misfit(profile, draft.setting, use)
     if misfit is not None:
         return Exclusion(draft.name, *misfit)
@@ -127,7 +131,9 @@ def make_option(
     return _assemble(draft, profile, price, usd=usd, use=use, latency=latency)
 
 
-def take_as_measured(draft: Draft, profile: Profile, *, batch: bool) -> Option | Exclusion:
+def take_as_measured(
+    draft: Draft, profile: Profile, market: Market, *, batch: bool
+) -> Option | Exclusion:
     """Take the benchmark's own dollars per question: one request is one of its tasks."""
     row = draft.row
     if row.usd is None:
@@ -136,22 +142,16 @@ def take_as_measured(draft: Draft, profile: Profile, *, batch: bool) -> Option |
             "no_dollars",
             "the curve has no dollars per question; give the class input_tokens and output_tokens",
         )
-    notes = ["dollars per request as the benchmark published them, at the prices of its day"]
-    if batch:
-        notes.append("no batch discount is applied to published dollars")
-    use = _measured_tokens(row)
+    found = reprice(row, draft.model, market, batch=batch)
     latency = expect_latency(profile, None, row)
-    return _assemble(draft, profile, None, usd=row.usd, use=use, latency=latency, notes=notes)
-
-
-def _measured_tokens(row: Measurement) -> TokenUse | None:
-    if row.input_tokens is None or row.output_tokens is None:
-        return None
-    return TokenUse(
-        input=Decimal(str(row.input_tokens)).quantize(TOKEN),
-        cached_input=Decimal(0),
-        output=Decimal(str(row.output_tokens)).quantize(TOKEN),
-        reasoning=Decimal(str(row.reasoning_tokens or 0)).quantize(TOKEN),
+    return _assemble(
+        draft,
+        profile,
+        found.price,
+        usd=found.usd,
+        use=found.use,
+        latency=latency,
+        notes=found.notes,
     )
 
 
@@ -178,7 +178,8 @@ def _assemble(
         latency.note,
         row.note if draft.interpolated else "",
     ]
-    split = use is not None and (row.reasoning_tokens is not None or price is not None)
+    split = use is not None and (row.reasoning_tokens is not None or use.reasoning > 0)
+    split = split or (use is not None and price is not None and row.output_tokens is None)
     return Option(
         name=draft.name,
         model=draft.model,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from typing import TYPE_CHECKING
 
+from costplan.domain.money import EXACT, total
 from costplan.domain.option import Option
 from costplan.domain.workload import Workload
 from costplan.plan.case import Case, ClassCase
@@ -13,6 +14,10 @@ from costplan.plan.case import Case, ClassCase
 if TYPE_CHECKING:
     from costplan.solve.build import ClassRow
     from costplan.solve.problem import Contract, Limits, Objective, Pool, Problem
+
+
+SHARE_UNIT = Decimal("1e-18")
+"""Decimal places of a scaled share."""
 
 
 def pose(case: Case) -> Problem:
@@ -42,6 +47,23 @@ def in_month(name: str, month: str | None) -> str:
 
 def _months(case: Case) -> list[str | None]:
     return list(dict.fromkeys(part.month for part in case.classes))
+
+
+def part_of_requests(case: Case, month: str | None) -> tuple[Decimal, Decimal]:
+    """Requests of a month and of the whole case."""
+    everything = total([part.task.requests for part in case.classes])
+    mine = total([part.task.requests for part in case.classes if part.month == month])
+    return mine, everything
+
+
+def scale_share(case: Case, share: Decimal, month: str | None, *, floor: bool) -> Decimal:
+    """Scale a share of a month's requests to all requests, rounded to the side that keeps it."""
+    if month is None:
+        return share
+    mine, everything = part_of_requests(case, month)
+    with localcontext(EXACT):
+        scaled = share * mine / everything
+        return scaled.quantize(SHARE_UNIT, rounding=ROUND_CEILING if floor else ROUND_FLOOR)
 
 
 def _row(part: ClassCase) -> ClassRow:
@@ -86,6 +108,15 @@ def limits_of(case: Case) -> Limits:
             if value is not None
         }
 
+    def shares(values: Mapping[str, Decimal | None], *, floor: bool) -> dict[str, Decimal]:
+        """A month's share of its own requests, as a share of the requests of all months."""
+        return {
+            in_month(name, month): scale_share(case, value, month, floor=floor)
+            for month in months
+            for name, value in values.items()
+            if value is not None
+        }
+
     teams, providers = ceilings.teams, ceilings.providers
     return Limits(
         usd=ceilings.usd,
@@ -94,8 +125,8 @@ def limits_of(case: Case) -> Limits:
         team_mean_latency_s=each({n: t.mean_latency_s for n, t in teams.items()}),
         provider_usd=each({n: p.usd for n, p in providers.items()}),
         provider_tokens=each({n: p.tokens for n, p in providers.items()}),
-        provider_min_share=each({n: p.min_share for n, p in providers.items()}),
-        provider_max_share=each({n: p.max_share for n, p in providers.items()}),
+        provider_min_share=shares({n: p.min_share for n, p in providers.items()}, floor=True),
+        provider_max_share=shares({n: p.max_share for n, p in providers.items()}, floor=False),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from costplan.domain.errors import LimitError
+from costplan.domain.errors import Fault, InputError, LimitError
 from costplan.domain.estimate import Grade
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case
@@ -120,7 +120,12 @@ def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
     from costplan.solve.room import solve
     from costplan.solve.solution import Status
 
-    solution = solve(problem, solver=manner.solver, time_limit_s=manner.time_limit_s)
+    try:
+        solution = solve(problem, solver=manner.solver, time_limit_s=manner.time_limit_s)
+    except ValueError as error:
+        raise InputError(
+            [Fault(f"--solver {manner.solver}: {error}", advice="leave it to auto")]
+        ) from error
     if solution.status is Status.LIMIT:
         raise LimitError("the time limit came before any plan; give it more with --time-limit")
     if not solution.has_plan:

@@ -70,7 +70,7 @@ def write_explanation(plan: Plan, task_class: str, *, looked: bool, as_json: boo
         console.print("No other dollar ceiling nearby would change this choice.")
     elif not changes:
         console.print(
-            "The workload is gone or has changed since: where the choice turns is not known."
+            "The workload was not found as it was: where the choice turns is not known."
         )
 
 

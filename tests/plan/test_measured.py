@@ -173,5 +173,5 @@ def test_a_class_that_the_file_does_not_know_is_a_fault(tmp_path):
 def test_outcomes_without_dollars_are_no_options(tmp_path):
     """An unknown cost is never zero."""
     write_outcomes(tmp_path / "outcomes.csv", {"chat": 0.1}, questions=9, seed=1, cost=False)
-    with pytest.raises(InputError, match="no cost_usd"):
+    with pytest.raises(InputError, match="neither cost_usd"):
         make_case(tmp_path, ["chat"])
