@@ -193,10 +193,20 @@ def _class_blind_mix(case: Case, z: float) -> Rival:
     else:
         kept = keep(ceiling, plan, read, z)
         mix = None if kept is None else kept.planned
+    single = replace(_best_single(case, problem, z), problem=problem, z=z)
+    if single.allocation is not None and single.judge().feasible and not _fits(case, mix, z):
+        # A single option is a mix too, and keeps what is asked of classes where the mix does not.
+        return Rival("class_blind_mix", single.allocation, single.detail)
     if mix is None:
         return Rival("class_blind_mix", None, "no mix of shared options keeps the ceilings")
     said = " + ".join(f"{float(share):.0%} {name}" for name, share in mix)
     return Rival("class_blind_mix", _everywhere(case, mix), said)
+
+
+def _fits(case: Case, mix: Mix | None, z: float) -> bool:
+    if mix is None:
+        return False
+    return Rival("class_blind_mix", _everywhere(case, mix), "", pose(case), z).judge().feasible
 
 
 def _merge(case: Case, names: list[str]) -> Problem:

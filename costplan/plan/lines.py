@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
@@ -85,23 +86,30 @@ def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
     low, high = usd_interval(audit.bill_usd, usd_sd(allocation), confidence)
     accuracy = 0.0 if audit.accuracy is None else float(audit.accuracy)
     forecast = forecast_accuracy(allocation, confidence)
-    down, up = (
-        (0.0, 0.0)
-        if forecast is None
-        else (forecast.mean - forecast.low, forecast.high - forecast.mean)
-    )
     with localcontext(EXACT):
         return Totals(
             usd=audit.bill_usd,
             usd_list=sum(audit.list_usd.values(), Decimal(0)),
             requests=sum((part.task.requests for part in allocation.case.classes), Decimal(0)),
             value=audit.value,
-            accuracy=Interval(
-                mean=accuracy, low=max(0.0, accuracy - down), high=min(1.0, accuracy + up)
+            accuracy=spread_accuracy(
+                accuracy, 0.0 if forecast is None else forecast.sd, confidence
             ),
             mean_latency_s=audit.mean_latency_s,
             usd_interval=UsdInterval(low=low, high=high),
         )
+
+
+def spread_accuracy(mean: float, sd: float, confidence: float) -> Interval:
+    """Give the interval of an accuracy, normal in logits: inside 0 to 1 without being cut off."""
+    if sd <= 0 or not 0 < mean < 1:
+        return Interval(mean=mean, low=mean, high=mean)
+    from costplan.evidence.belief import two_sided
+
+    reach = two_sided(confidence) * sd / (mean * (1 - mean))
+    middle = math.log(mean / (1 - mean))
+    low, high = (1 / (1 + math.exp(-(middle + way * reach))) for way in (-1, 1))
+    return Interval(mean=mean, low=low, high=high)
 
 
 def list_prices(case: Case) -> list[PriceUsed]:

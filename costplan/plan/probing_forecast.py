@@ -143,7 +143,7 @@ def _draw(live: Live, limit: float, tolerance: float, *, grid: bool, seed: int) 
         think(run, rows, 0.0 if grid else tolerance)
         steps = () if grid or run.advice is None else run.advice.steps
     assert run.advice is not None
-    settled = run.advice.settled and spent <= limit
+    settled = left_to_gain(run) < tolerance and spent <= limit
     return _Run(calls, min(spent, limit), most, left_to_gain(run), run.advice.weakest, settled)
 
 

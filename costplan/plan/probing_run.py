@@ -273,7 +273,7 @@ async def measure(
         await asyncio.to_thread(think, live, live.rows(), 0.0 if grid else tolerance)
         watcher.judged(live)
         steps = () if grid or live.advice is None else live.advice.steps
-    live.why = _why(live, stop, grid=grid)
+    live.why = _why(live, stop, math.inf if grid else tolerance)
 
 
 def _until(asks: Sequence[Ask], stop: asyncio.Event) -> Iterator[Ask]:
@@ -319,23 +319,14 @@ def _note(live: Live, outcome: Outcome, watcher: Watcher) -> None:
     watcher.told(live, outcome)
 
 
-def _why(live: Live, stop: asyncio.Event, *, grid: bool) -> str:
+def _why(live: Live, stop: asyncio.Event, tolerance: float) -> str:
     if stop.is_set():
         return "interrupted"
-    if live.no_money:
-        return "money"
-    if not grid and live.advice is not None and live.advice.settled and _questions_left(live):
+    if not live.kept and live.reasons:
+        return "stopped"
+    if math.isfinite(tolerance) and left_to_gain(live) < tolerance:
         return "settled"
-    stopped = live.closed & live.candidates
-    return "stopped" if stopped.any() and not live.kept else "questions"
-
-
-def _questions_left(live: Live) -> bool:
-    """Whether anything could still be asked."""
-    import numpy as np
-
-    counts = np.array([len(live.stage.questions[name]) for name in live.stage.classes])
-    return bool(((live.reached < counts[:, None]) & ~live.closed).any())
+    return "money" if live.no_money else "questions"
 
 
 def left_to_gain(live: Live) -> float:

@@ -222,21 +222,23 @@ def _steps(gain: Array, shares: Array, value: Array, asking: Asking) -> tuple[St
     import numpy as np
 
     ranked = []
+    everyone = range(gain.shape[1])
     for c in range(len(gain)):
+        left = (asking.asked[c] < asking.available[c]) & asking.is_open(c, everyone)
+        reachable = np.where(left, gain[c], 0.0)
+        if reachable.sum() <= 0:
+            continue
         today = int(np.argmax(value[c]))
-        mine = [m for m in range(len(gain[c])) if shares[c, m] > 0 or m == today]
-        options = sorted({*mine, *_challengers(gain[c], asking.ask_usd[c])})
+        mine = [m for m in everyone if left[m] and (shares[c, m] > 0 or m == today)]
+        options = sorted({*mine, *_challengers(reachable, asking.ask_usd[c])})
         done = asking.asked[c, options]
         more = np.where(done < FIRST_QUESTIONS, FIRST_QUESTIONS - done, np.maximum(2, done // 2))
         up_to = np.minimum(done + more, asking.available[c])
-        behind = (up_to > done) & asking.is_open(c, options)
-        if not behind.any() or gain[c].sum() <= 0:
-            continue
-        usd = float(((up_to - done) * asking.ask_usd[c, options])[behind].sum())
-        learnt = float((1 - np.sqrt(done[behind] / up_to[behind])).mean())
-        asked = [(m, int(n)) for m, n in zip(options, up_to, strict=True)]
-        step = Step(c, tuple(entry for entry, late in zip(asked, behind, strict=True) if late), usd)
-        ranked.append((-gain[c].sum() * learnt / max(usd, 1e-12), c, step))
+        usd = float(((up_to - done) * asking.ask_usd[c, options]).sum())
+        learnt = float((1 - np.sqrt(done / up_to)).mean())
+        asked = tuple((m, int(n)) for m, n in zip(options, up_to, strict=True))
+        rank = -gain[c].sum() * learnt / max(usd, 1e-12)
+        ranked.append((rank, c, Step(c, asked, usd)))
     return tuple(step for _, _, step in sorted(ranked, key=lambda entry: entry[:2]))
 
 

@@ -97,8 +97,9 @@ def _class_parts(group: ClassFound) -> Iterable[RenderableType]:
         yield "nothing was measured\n"
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("Option", overflow="fold")
-    for heading in ("Asked", "Right", "", "Published", "A call", "Tokens", "p50", "p95", "Cut"):
+    width = min(max(len("/".join(option.point.option)) for option in group.options), 28)
+    table.add_column("Option", overflow="fold", min_width=width)
+    for heading in ("Asked", "Right", "", "Publ.", "A call", "Tokens", "p50", "p95", "Cut"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Plan", justify="right", no_wrap=True)
     for option in group.options:
@@ -117,7 +118,7 @@ def _option_cells(option: OptionFound) -> list[str]:
         cut += f" +{write_percent(point.refused, 0)} refused"
     plan = write_percent(option.share_now, 0) if option.share_now > 0 else ""
     if abs(option.share_before - option.share_now) > 0.005:
-        plan = f"{write_percent(option.share_before, 0)} → {write_percent(option.share_now, 0)}"
+        plan = f"{option.share_before * 100:.0f}→{write_percent(option.share_now, 0)}"
     return [
         "/".join(point.option),
         write_count(point.n),
