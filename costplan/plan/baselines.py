@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Name = Literal["cheapest", "best_single", "class_blind_mix", "highest_effort", "today"]
 WHOLE = Decimal(1)
+MIX_SECONDS = 10.0
+"""Seconds that one solve of the class-blind mix may take."""
 Mix = list[tuple[str, Decimal]]
 """Shares of options by name."""
 
@@ -177,7 +179,7 @@ def _class_blind_mix(case: Case, z: float) -> Rival:
 
     def plan(budget: Decimal | None) -> Mix | None:
         limited = replace(merged, limits=replace(merged.limits, usd=budget))
-        solution = solve(limited)
+        solution = solve(limited, time_limit_s=MIX_SECONDS)
         if not solution.has_plan:
             return None
         return [(names[option], share) for option, share in solution.picks_of(0) if share > 0]

@@ -86,6 +86,7 @@ def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
     low, high = usd_interval(audit.bill_usd, usd_sd(allocation), confidence)
     accuracy = 0.0 if audit.accuracy is None else float(audit.accuracy)
     forecast = forecast_accuracy(allocation, confidence)
+    sd = 0.0 if forecast is None else forecast.sd
     with localcontext(EXACT):
         return Totals(
             usd=audit.bill_usd,

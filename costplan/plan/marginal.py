@@ -108,7 +108,7 @@ def _take_step(
 ) -> NextStep:
     from costplan.solve.room import solve
 
-    loosened = solve(replace(problem, limits=limits))
+    loosened = solve(replace(problem, limits=limits), time_limit_s=PRICE_SECONDS)
     if not loosened.has_plan or loosened.objective is None or solution.objective is None:
         return NextStep(name=name, step=more, value=0.0, accuracy=None)
     before, after = solution.audit, loosened.audit

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from costplan.domain.figures import write_count, write_usd
+from costplan.domain.figures import write_count, write_period, write_usd
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -24,12 +24,18 @@ MARGIN = 18
 
 def draw_frontier(plan: Plan, width: int) -> Text:
     """Draw the best accuracy by money, with the plan marked."""
-    points = [(float(point.usd), point.accuracy * 100) for point in plan.frontier]
+    by_value = plan.objective.maximize in ("value", "net_value")
+    unit = "dollars" if plan.value_unit == "usd" else "right answers, weighted"
+    points = [(float(p.usd), p.value if by_value else p.accuracy * 100) for p in plan.frontier]
     marks = []
     if plan.totals is not None:
-        marks = [(float(plan.totals.usd), plan.totals.accuracy.mean * 100)]
-    title = f"Accuracy (%) by dollars a {plan.workload.period}; ● is this plan"
-    return draw_curve(points, marks, title=title, width=min(width, 100))
+        totals = plan.totals
+        y = float(totals.value) if by_value else totals.accuracy.mean * 100
+        marks = [(float(totals.usd), y)]
+    what = f"Value ({unit})" if by_value else "Accuracy (%)"
+    period = write_period(plan.workload.period, plan.workload.months)
+    title = f"{what} by dollars {period}; ● is this plan"
+    return draw_curve(points, marks, title=title, width=min(width, 100), percent=not by_value)
 
 
 def draw_curve(
@@ -40,8 +46,9 @@ def draw_curve(
     width: int,
     height: int = HEIGHT,
     dollars: bool = True,
+    percent: bool = True,
 ) -> Text:
-    """Draw a curve and marks on it in plain characters; y is in percent."""
+    """Draw a curve and marks on it in plain characters; y in percent, or any amount."""
     import plotille
     from rich.text import Text
 
@@ -55,10 +62,11 @@ def draw_curve(
     figure.width = columns * TICK
     figure.set_x_limits(0, _round_step(max(xs) / columns) * columns)
     low, high = min(ys), max(ys)
-    pad = max((high - low) * 0.05, 0.5)
-    figure.set_y_limits(max(0.0, low - pad), min(100.0, high + pad))
+    pad = max((high - low) * 0.05, 0.5 if percent else abs(high) * 0.001)
+    top = high + pad
+    figure.set_y_limits(max(0.0, low - pad), min(100.0, top) if percent else top)
     figure.x_ticks_fkt = lambda x, _: _write_x(x, dollars=dollars)
-    figure.y_ticks_fkt = lambda y, _: f"{y:5.1f}"
+    figure.y_ticks_fkt = lambda y, _: f"{y:5.1f}" if percent else write_count(round(y))
     figure.plot([x for x, _ in points], [y for _, y in points])
     if marks:
         figure.scatter([x for x, _ in marks], [y for _, y in marks], marker="●")

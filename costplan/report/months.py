@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from costplan.domain.figures import write_count, write_percent, write_usd_column
+from costplan.domain.figures import write_count, write_percent, write_usd, write_usd_column
 from costplan.plan.model import Line, Plan
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ def _month_table(plan: Plan) -> RenderableType:
         accuracy = right / float(requests) if requests else None
         table.add_row(month, write_count(round(requests)), usd, write_percent(accuracy))
     assert plan.totals is not None
+    beside = plan.totals.usd - sum(spent, Decimal(0))
+    if beside:
+        table.add_row("GPUs, contract terms", "", write_usd(beside), "")
+        whole = write_usd(plan.totals.usd)
     table.add_section()
     table.add_row(
         "All months",

@@ -92,7 +92,11 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
 def _title(plan: Plan) -> RenderableType:
     from rich.text import Text
 
-    said = f"{plan.workload.name} · per {plan.workload.period} · prices of {plan.workload.starts}"
+    workload = plan.workload
+    said = f"{workload.name} · per {workload.period} · prices of {workload.starts}"
+    if workload.months > 1:
+        first = workload.starts[:7]
+        said = f"{workload.name} · {workload.months} months from {first} · prices of each month"
     return Text(said, style="bold")
 
 
@@ -246,6 +250,14 @@ def _ceiling_table(plan: Plan) -> Iterable[RenderableType]:
         return
     yield table
     yield f"{said}."
+    if low != high and plan.confidence and _keeps_margin(plan):
+        sure = write_percent(plan.confidence, 0)
+        yield f"What is left below the dollar ceiling is kept so that it holds with {sure}."
+
+
+def _keeps_margin(plan: Plan) -> bool:
+    """Tell whether something is kept below a ceiling of the whole bill."""
+    return any(MONTH.sub("", c.name) == "usd" and c.slack > 0 for c in plan.ceilings)
 
 
 def _tightest(plan: Plan) -> Iterable[Ceiling]:
@@ -350,10 +362,16 @@ def _explain_infeasible(plan: Plan) -> Iterable[RenderableType]:
         if member.shortfall is None:
             said.append(f"{member.limit}: loosening it alone does not help")
         else:
-            by = _write_amount(member.limit, member.shortfall)
+            by = _write_shortfall(member.limit, member.shortfall)
             said.append(f"{member.limit}: would have to give by {by}")
     if said:
         yield from _list("What stands in the way", said)
+
+
+def _write_shortfall(limit: str, shortfall: Decimal) -> str:
+    if limit.endswith(("accuracy", "share")):
+        return f"{float(shortfall) * 100:.2f} points"
+    return _write_amount(limit, shortfall)
 
 
 def _footer(plan: Plan) -> RenderableType:

@@ -134,3 +134,26 @@ def test_a_horizon_needs_months(case, stated):
     """Volumes are per month there."""
     with pytest.raises(ValueError, match="period must be month"):
         case([one_class(stated)], starts=None, period="year", horizon={"start": "2027-01"})
+
+
+@pytest.mark.parametrize("budget", ["month", "total"])
+def test_shares_of_providers_hold_within_each_month(case, stated, budget):
+    """Thirty percent of a month's requests is thirty percent, however the budget is shared."""
+    task = one_class(stated, requests_by_month={"2027-02": Decimal(37), "2027-03": Decimal(400)})
+    task["options"] = [
+        stated("fast", "0.5", "1", provider="acme"),
+        stated("deep", "0.9", "3", provider="zeta"),
+    ]
+    plan = build_plan(
+        case(
+            [task],
+            starts=None,
+            horizon={"start": "2027-01", "months": 3, "budget": budget},
+            ceilings={"usd": 5000, "providers": {"zeta": {"max_share": Decimal("0.3")}}},
+        )
+    )
+    deep = {line.month: line.share for line in plan.lines if line.option == "deep"}
+    assert set(deep) == {"2027-01", "2027-02", "2027-03"}
+    assert all(abs(share - Decimal("0.3")) < Decimal("1e-12") for share in deep.values())
+    limits = {c.limit for c in plan.ceilings if c.name.endswith("max_share")}
+    assert limits == {Decimal("0.3")}
