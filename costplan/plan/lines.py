@@ -93,9 +93,7 @@ def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
             usd_list=sum(audit.list_usd.values(), Decimal(0)),
             requests=sum((part.task.requests for part in allocation.case.classes), Decimal(0)),
             value=audit.value,
-            accuracy=spread_accuracy(
-                accuracy, 0.0 if forecast is None else forecast.sd, confidence
-            ),
+            accuracy=spread_accuracy(accuracy, sd, confidence),
             mean_latency_s=audit.mean_latency_s,
             usd_interval=UsdInterval(low=low, high=high),
         )
