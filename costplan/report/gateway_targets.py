@@ -89,19 +89,33 @@ class _Reader:
             policy = read_policy(line.policy)
             steps = self._steps(line, policy)
             mark = f".{number}" if len(lines) > 1 else ""
-            targets += self._targets(line, steps, mark)
-            self._say_limits(line, policy)
+            names = self._names(line, policy, mark, len(steps))
+            targets += self._targets(line, steps, names, single=policy is None)
+            self._say_limits(line, policy, names)
             if policy is not None and policy.cascade is not None and len(lines) == 1:
                 checks = policy.cascade.checks
         return Serving(name, tuple(targets), checks)
 
     def _steps(self, line: Line, policy: Policy | None) -> list[tuple[str, str]]:
-        """List model and setting of each step."""
-        if policy is None or policy.cascade is None:
-            return [(line.model, line.setting)]
-        return [split_option(step.option) for step in policy.cascade.steps]
+        """List model and setting of each step; of a route its last bucket, then every bucket."""
+        if policy is not None and policy.cascade is not None:
+            return [split_option(step.option) for step in policy.cascade.steps]
+        if policy is not None and policy.route is not None:
+            buckets = [split_option(b.option) for b in policy.route.buckets.values()]
+            return [buckets[-1], *buckets]
+        return [(line.model, line.setting)]
 
-    def _targets(self, line: Line, steps: list[tuple[str, str]], mark: str) -> list[Target]:
+    def _names(self, line: Line, policy: Policy | None, mark: str, steps: int) -> list[str]:
+        """Name what callers ask for: the class first, then later steps or the buckets."""
+        later = [f"step{number}" for number in range(2, steps + 1)]
+        if policy is not None and policy.route is not None:
+            later = [slug(bucket) for bucket in policy.route.buckets]
+        named = [self._name(f"{line.task_class}{mark}.{part}") for part in later]
+        return [line.task_class, *named]
+
+    def _targets(
+        self, line: Line, steps: list[tuple[str, str]], names: list[str], *, single: bool
+    ) -> list[Target]:
         found: list[tuple[str, str, Profile, Setting]] = []
         for model, knob in steps:
             profile = self.profiles.get(model)
@@ -111,22 +125,19 @@ class _Reader:
                 self._say(line, "unknown_model", f"{model} {what}: its line is left out")
                 return []
             found.append((model, knob, profile, setting))
-        later = range(2, len(found) + 1)
-        names = [
-            line.task_class,
-            *(self._name(f"{line.task_class}{mark}.step{number}") for number in later),
-        ]
+        routed = line.policy.startswith("route ")
         return [
             Target(
                 public=names[k],
                 id=".".join(slug(part) for part in (names[k], model, knob) if part),
                 model=model,
                 knob=knob,
-                provider=line.provider if k == 0 else self._provider(model, profile),
+                # A policy may span several providers: its line names them all.
+                provider=line.provider if single else self._provider(model, profile),
                 profile=profile,
                 setting=setting,
                 weight=line.share if k == 0 else Decimal(0),
-                fallbacks=tuple(names[k + 1 :]),
+                fallbacks=() if routed else tuple(names[k + 1 :]),
             )
             for k, (model, knob, profile, setting) in enumerate(found)
         ]
@@ -142,7 +153,7 @@ class _Reader:
         """Give who serves a model that has no line of its own."""
         return next((p.provider for p in self.plan.prices if p.model == model), profile.provider)
 
-    def _say_limits(self, line: Line, policy: Policy | None) -> None:
+    def _say_limits(self, line: Line, policy: Policy | None, names: list[str]) -> None:
         """Say what the plan holds that no gateway does."""
         if line.batch:
             self._say(line, "batch", "the batch price needs the vendor's batch API, not a gateway")
@@ -157,7 +168,12 @@ class _Reader:
             said = f"the caller must make {policy.best_of.n} calls and let the check pick"
             self._say(line, "best_of", said)
         if policy.route is not None:
-            said = f"the caller must choose by {policy.route.by}: {line.policy}"
+            asked = zip(names[1:], policy.route.buckets, strict=True)
+            said = (
+                f"the caller must choose by {policy.route.by}: "
+                f"{', '.join(f'ask {name} for {bucket}' for name, bucket in asked)}; "
+                f"{line.task_class} alone goes to the last of them"
+            )
             self._say(line, "route", said)
 
     def _say(self, line: Line, code: str, message: str) -> None:

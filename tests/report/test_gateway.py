@@ -285,3 +285,31 @@ def test_a_plan_that_serves_nothing_is_refused(profiles):
         write_gateway(plan([line("b", "in-house", "", "us")]), "litellm", profiles)
     with pytest.raises(InputError, match="unknown gateway"):
         write_gateway(usual_plan(), "kong", profiles)
+
+
+def test_a_route_names_every_bucket(profiles):
+    """Each bucket of a route can be asked for, the class alone is the last; the caller chooses."""
+    policy = (
+        "route {by: input_tokens, buckets: {short: {option: gpt-5-mini/low, up_to: 2500}, "
+        "long: {option: gpt-5/high}}}"
+    )
+    made = write_gateway(
+        plan([line("mail", "gpt-5-mini", "low", "openai", policy=policy)]), "litellm", profiles
+    )
+    models = {m["model_name"]: m for m in yaml.safe_load(made.text)["model_list"]}
+    asked = {name: m["litellm_params"]["model"] for name, m in models.items()}
+    assert asked == {
+        "mail": "openai/gpt-5", "mail.short": "openai/gpt-5-mini", "mail.long": "openai/gpt-5",
+    }  # fmt: skip
+    assert "fallbacks" not in yaml.safe_load(made.text)["router_settings"]
+    (said,) = [w.message for w in made.cannot if w.code == "route"]
+    assert "ask mail.short for short, ask mail.long for long" in said
+
+
+def test_a_cascade_over_two_vendors_asks_each_of_them(profiles):
+    """The line names both providers; every step goes to its own."""
+    policy = "cascade {steps: [gpt-5-mini/low, claude-sonnet-4-5/8000], check: {kind: test}}"
+    served = line("mail", "gpt-5-mini", "low", "openai + anthropic", policy=policy)
+    made = write_gateway(plan([served]), "litellm", profiles)
+    asked = [m["litellm_params"]["model"] for m in yaml.safe_load(made.text)["model_list"]]
+    assert [name.split("/")[0] for name in asked] == ["openai", "anthropic"]
