@@ -15,12 +15,16 @@ from costplan.domain.outcomes import Outcomes
 from costplan.domain.price import Price
 from costplan.domain.workload import Evidence, TaskClass
 from costplan.plan.case import ClassCase, Note
+from costplan.plan.hygiene import inspect_measured, keep_out
 from costplan.plan.market import Market
 from costplan.plan.options import PENDING, find_barrier, match_model
 from costplan.plan.repricing import price_measured
 from costplan.plan.tokens import TOKEN, TokenUse
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from costplan.evidence.belief import Beliefs
     from costplan.evidence.cells import Cells, Usage
     from costplan.evidence.estimates import Estimates
@@ -47,6 +51,10 @@ class Table:
     """Counts per class and option."""
     outcomes: Outcomes
     """The file as read."""
+    cut_off: NDArray[np.float64]
+    """Share of answers cut off, (C, M)."""
+    refused: NDArray[np.float64]
+    """Share of answers that are refusals, (C, M)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,7 @@ class Tables:
         """Read a file; InputError has all its faults."""
         if path not in self._read:
             from costplan.evidence.cells import collect_answers, count_cells, measure_usage
+            from costplan.evidence.diagnosis import measure_cut_off, measure_flag
             from costplan.evidence.estimates import estimate_cells
             from costplan.files.outcomes import read_outcomes
 
@@ -81,7 +90,14 @@ class Tables:
             answers = collect_answers(outcomes)
             cells = count_cells(answers)
             estimates = estimate_cells(cells)
-            self._read[path] = Table(estimates, measure_usage(outcomes, answers), cells, outcomes)
+            self._read[path] = Table(
+                estimates,
+                measure_usage(outcomes, answers),
+                cells,
+                outcomes,
+                measure_cut_off(outcomes, answers)[0],
+                measure_flag(outcomes, answers, "refused"),
+            )
         return self._read[path]
 
     def join(self, path: str, name: str) -> Joint:
@@ -155,9 +171,12 @@ def gather_measured(
         if note.task_class in ("", name)
     ]
     if task.input_tokens is not None:
-        said = "input_tokens and output_tokens are not used: own outcomes carry their own"
-        notes.append(Note("no_effect", said, task.name))
-    part = ClassCase(task, tuple(options), tuple(exclusions), f"{name} ({path})")
+        unused = "input_tokens and output_tokens are not used: own outcomes carry their own"
+        notes.append(Note("no_effect", unused, task.name))
+    odd = inspect_measured(table, cells.classes.index(name), options)
+    kept, spoilt, said = keep_out(task, options, odd)
+    part = ClassCase(task, kept, (*exclusions, *spoilt), f"{name} ({path})")
+    notes += said
     return part, beliefs, notes
 
 

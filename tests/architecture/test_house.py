@@ -43,7 +43,7 @@ def name_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Names of costplan that a module imports anywhere, deferred imports and type hints included."""
+    """Names of costplan that a module imports anywhere, deferred ones and type hints included."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -99,7 +99,7 @@ def test_there_is_no_import_loop() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("path", list_modules(), ids=lambda path: name_of(path))
+@pytest.mark.parametrize("path", list_modules(), ids=name_of)
 def test_modules_and_functions_stay_small(path: Path) -> None:
     """A module has at most 400 lines and a function at most 60."""
     text = path.read_text("utf-8")
@@ -124,7 +124,9 @@ def test_help_loads_nothing_heavy() -> None:
         "try:\n    app.main()\nexcept SystemExit:\n    pass\n"
         "print(','.join(sorted(sys.modules)), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     loaded = {name.split(".")[0] for name in done.stderr.split(",")}
     assert not loaded & set(HEAVY)
     assert "optimize" in done.stdout
