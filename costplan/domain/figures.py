@@ -41,13 +41,15 @@ def write_usd_column(amounts: Sequence[Decimal]) -> tuple[list[str], str]:
 
 
 def write_unit_usd(amount: Decimal | None) -> str:
-    """Write dollars per request with three significant digits: "$0.0123"."""
+    """Write dollars per request with three significant digits: "$0.0123", "$1,462.00"."""
     if amount is None:
         return UNKNOWN
     if amount == 0:
         return "$0"
     places = max(2, 2 - amount.adjusted())
-    return f"${amount:.{places}f}"
+    rounded = round_to_unit(amount, Decimal(1).scaleb(-places))
+    sign = "−" if rounded < 0 else ""
+    return f"{sign}${abs(rounded):,f}"
 
 
 def write_percent(share: float | Decimal | None, places: int = 1) -> str:
