@@ -225,6 +225,8 @@ class ModelFilter(Record):
     """Only models that match one of these."""
     deny: tuple[Name, ...] = ()
     """And none that match one of these."""
+    insist: tuple[Name, ...] = ()
+    """Settings to keep though their measurement looks wrong, as "o1/high"; patterns too."""
 
 
 class StatedOption(Record):

@@ -233,6 +233,19 @@ def measure_cut_off(outcomes: Outcomes, answers: Answers) -> tuple[Array, Array]
     return share.reshape(shape), end.reshape(shape)
 
 
+def measure_flag(outcomes: Outcomes, answers: Answers, column: str) -> Array:
+    """Give per class and option, (C, M), the share of answers that a column marks; 0 unknown."""
+    cell, shape = _cells_of_rows(outcomes, answers)
+    flags = outcomes.extra.get(column)
+    if flags is None:
+        return np.zeros(shape)
+    known = np.isfinite(flags)
+    size = shape[0] * shape[1]
+    count = np.bincount(cell[known], minlength=size)
+    flagged = np.bincount(cell[known], weights=flags[known], minlength=size)
+    return np.asarray((flagged / np.maximum(count, 1)).reshape(shape))
+
+
 def _cells_of_rows(outcomes: Outcomes, answers: Answers) -> tuple[Array, tuple[int, int]]:
     """Give the cell of every row, and the shape of the cells."""
     place = {option: i for i, option in enumerate(answers.options)}

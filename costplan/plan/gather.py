@@ -16,6 +16,7 @@ from costplan.domain.option import Exclusion, Option
 from costplan.domain.profile import Profile
 from costplan.domain.workload import Evidence, TaskClass, Workload
 from costplan.plan.case import Case, ClassCase, Note
+from costplan.plan.hygiene import inspect_published, keep_out
 from costplan.plan.market import Market
 from costplan.plan.measured import Tables, gather_measured
 from costplan.plan.months import Month, end_period, list_months
@@ -174,17 +175,18 @@ def _gather_published(
     (source, others), rows = _rows_of(task, evidence, market, sources.measurements)
     drafts = list(draft_options(rows, dict(market.profiles)))
     options, exclusions = _price_drafts(task, drafts, market, rows, sources.measurements)
+    kept, spoilt, said_odd = keep_out(task, options, inspect_published(rows, options))
     curve = read_curve(rows)
     beliefs = curve.with_settings(
         (draft.model, draft.setting) for draft in drafts if draft.interpolated
     ).carry_over([task.name])
-    believed = weigh(options, beliefs.classes[task.name], float(workload.confidence), rows)
-    notes = [Note("published", note, task.name) for note in curve.notes]
+    believed = weigh(kept, beliefs.classes[task.name], float(workload.confidence), rows)
+    notes = [Note("published", note, task.name) for note in curve.notes] + said_odd
     if others:
         said = f"{evidence.benchmark} is taken from {source}; {', '.join(others)} have it too"
         notes.append(Note("source_chosen", said, task.name))
     said = f"{evidence.benchmark} ({source})"
-    return ClassCase(task, believed, exclusions, said), beliefs, notes
+    return ClassCase(task, believed, (*exclusions, *spoilt), said), beliefs, notes
 
 
 def _rows_of(

@@ -173,10 +173,12 @@ def gather_measured(
     if task.input_tokens is not None:
         unused = "input_tokens and output_tokens are not used: own outcomes carry their own"
         notes.append(Note("no_effect", unused, task.name))
-    odd = inspect_measured(table, cells.classes.index(name), options)
-    kept, spoilt, said = keep_out(task, options, odd)
+    spoilt_shares = table.cut_off, table.refused
+    c = cells.classes.index(name)
+    odd = inspect_measured(table.estimates, table.usage, spoilt_shares, c, options)
+    kept, spoilt, named = keep_out(task, options, odd)
     part = ClassCase(task, kept, (*exclusions, *spoilt), f"{name} ({path})")
-    notes += said
+    notes += named
     return part, beliefs, notes
 
 
