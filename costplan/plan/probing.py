@@ -187,7 +187,7 @@ async def _run(request: ProbeRequest, live: Live, limit: Decimal, watcher: Watch
             }
         _refuse_nothing(live, stopped, budget)
         if live.kept:
-            think(live, live.rows(), request.tolerance)
+            think(live, live.rows(), request.tolerance, last=True)
         day = _last_day(request.journal_path)
         return _write(
             request, live, journal.tally, judges, day,
@@ -294,7 +294,7 @@ def run_replay(request: ProbeRequest, journal: Path) -> Probed:
         message = "it holds no marked reply to these questions at the workload's options"
         raise InputError([Fault(message, file=str(journal))])
     live.why = "replayed"
-    think(live, live.rows(), request.tolerance)
+    think(live, live.rows(), request.tolerance, last=True)
     notes = []
     if again.remarked:
         notes.append(f"{again.remarked} replies have another mark by the questions of today")
@@ -326,7 +326,7 @@ def _write(
         write_outcomes(request.output_path, outcome_rows(dataset, live.kept.values()))
         write_curves(request.measurements_path, measurements(live, dataset, day))
     elif live.advice is None:
-        think(live, [], request.tolerance)
+        think(live, [], request.tolerance, last=True)
     return Probed(
         request=request,
         live=live,

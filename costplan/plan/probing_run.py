@@ -229,8 +229,8 @@ def first_steps(live: Live, questions: int = FIRST_QUESTIONS) -> tuple[Step, ...
     return schedule_first(aim, _asking(live), questions)
 
 
-def think(live: Live, rows: Sequence[Row], tolerance: float) -> None:
-    """Believe, plan and judge again, from the answers so far."""
+def think(live: Live, rows: Sequence[Row], tolerance: float, *, last: bool = False) -> None:
+    """Believe, plan and judge again, from the answers so far; the last time with the same draws."""
     stage = live.stage
     live.believed = believed = believe(stage, rows)
     there = stage.place >= 0
@@ -240,7 +240,7 @@ def think(live: Live, rows: Sequence[Row], tolerance: float) -> None:
         make_aim(stage, believed, there),
         _asking(live),
         tolerance=tolerance,
-        seed=stage.case.workload.seed + live.round,
+        seed=stage.case.workload.seed + (0 if last else live.round),
         plan=live.today.fill,
     )
 
