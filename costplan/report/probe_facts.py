@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from costplan.probe.judge import JudgeCheck
 
 SMALL_USD = Decimal("0.01")
+NANO_USD = Decimal("1e-9")
 
 
 def usd(amount: Decimal | float | None) -> str:
@@ -155,7 +156,7 @@ def _option_facts(option: OptionFound) -> dict[str, object]:
         "accuracy": plain(point.accuracy),
         "believed": plain(option.believed),
         "published": option.published,
-        "usd_per_call": point.usd,
+        "usd_per_call": point.usd.quantize(NANO_USD),
         "usd_per_request": plain(option.plan_usd),
         "input_tokens": point.input_tokens,
         "output_tokens": point.output_tokens,
