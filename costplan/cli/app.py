@@ -56,12 +56,13 @@ def add_commands() -> None:
     from costplan.cli.report import report
     from costplan.cli.schema import schema
     from costplan.cli.show import show
+    from costplan.cli.track import track
     from costplan.cli.whatif import whatif
 
     commands = {
         "Plan": (init, check, optimize, show, explain, frontier, whatif, compare),
         "Evidence": (probe, backtest),
-        "Hand over": (export, report, schema),
+        "Hand over": (export, report, track, schema),
     }
     for panel, functions in commands.items():
         for command in functions:
