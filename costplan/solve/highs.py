@@ -223,11 +223,25 @@ class Run:
         bound = program.dual_bound(outcome.duals, start, self.size) + float(constant)
         if proof is not None:
             bound = min(bound, proof.bound * self.size)
-        for parts in self._exact_parts(program, outcome, start):
+        return self._closest(self._exact_parts(program, outcome, start), bound)
+
+    def _closest(self, candidates: Iterator[Parts], bound: float) -> Solution:
+        """Take the first plan that is proven, else the one nearest to its bound.
+
+        The exact vertex may need another GPU or reach another tier once its shares are decimals;
+        one a hair inside does not.
+        """
+        best = Solution(Status.LIMIT, "highs")
+        for parts in candidates:
             audit = verify(self.problem, *parts)
-            if audit.ok:
-                return self.finish(parts, audit, bound)
-        return Solution(Status.LIMIT, "highs")
+            if not audit.ok:
+                continue
+            found = self.finish(parts, audit, bound)
+            if found.status is Status.OPTIMAL:
+                return found
+            if best.gap is None or (found.gap is not None and found.gap < best.gap):
+                best = found
+        return best
 
     def _narrowed_plan(self, program: LinearProgram) -> Solution | None:
         """Solve a large linear program on the options that matter; None when that fails."""
