@@ -12,67 +12,73 @@ from costplan.cli.arguments import AsJson, WorkloadPath, parse_number
 from costplan.domain.errors import ProviderError
 
 INTERRUPTED = 130
+Questions = Annotated[
+    Path,
+    typer.Option(
+        "--questions",
+        "-q",
+        metavar="FILE",
+        help="Questions: CSV, JSONL or JSON.",
+        show_default=False,
+    ),
+]
+MaxUsd = Annotated[
+    Decimal | None,
+    typer.Option(
+        parser=parse_number,
+        metavar="DOLLARS",
+        help="Most that all runs on the journal may cost together; nothing is sent without it.",
+    ),
+]
+JournalPath = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Journal; WORKLOAD.probe.jsonl when absent."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Outcomes; WORKLOAD.outcomes.csv when absent."
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be asked and what it costs.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="One tiny call each: do keys, models, settings work?")
+]
+Grid = Annotated[bool, typer.Option("--grid", help="Ask every question of every option.")]
+ReplayPath = Annotated[
+    Path | None,
+    typer.Option(metavar="JOURNAL", help="Recompute everything without a call."),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Ask only models named like this; may be repeated."),
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1.0, help="Accuracy that knowing more may still bring when it stops."
+    ),
+]
+Workers = Annotated[int, typer.Option(min=1, max=1000, help="Most calls under way at once.")]
+KeepTexts = Annotated[bool, typer.Option("--keep-texts", help="Keep answers in the journal.")]
 
 
 def probe(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     workload: WorkloadPath,
-    questions: Annotated[
-        Path,
-        typer.Option(
-            "--questions",
-            "-q",
-            metavar="FILE",
-            help="Questions: CSV, JSONL or JSON.",
-            show_default=False,
-        ),
-    ],
-    max_usd: Annotated[
-        Decimal | None,
-        typer.Option(
-            parser=parse_number,
-            metavar="DOLLARS",
-            help="Most that all runs on the journal may cost together; nothing is sent without it.",
-        ),
-    ] = None,
-    journal: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Journal; WORKLOAD.probe.jsonl when absent."),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Outcomes; WORKLOAD.outcomes.csv when absent."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked and what it costs.")
-    ] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="One tiny call each: do keys, models, settings work?")
-    ] = False,
-    grid: Annotated[
-        bool, typer.Option("--grid", help="Ask every question of every option.")
-    ] = False,
-    replay: Annotated[
-        Path | None,
-        typer.Option(metavar="JOURNAL", help="Recompute everything without a call."),
-    ] = None,
-    models: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Ask only models named like this; may be repeated."),
-    ] = None,
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=1.0, help="Accuracy that knowing more may still bring when it stops."
-        ),
-    ] = 0.003,
-    workers: Annotated[
-        int, typer.Option(min=1, max=1000, help="Most calls under way at once.")
-    ] = 64,
-    keep_texts: Annotated[
-        bool, typer.Option("--keep-texts", help="Keep answers in the journal.")
-    ] = False,
+    questions: Questions,
+    max_usd: MaxUsd = None,
+    journal: JournalPath = None,
+    output: Output = None,
+    dry_run: DryRun = False,
+    check: Check = False,
+    grid: Grid = False,
+    replay: ReplayPath = None,
+    models: Models = None,
+    tolerance: Tolerance = 0.003,
+    workers: Workers = 64,
+    keep_texts: KeepTexts = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure curves on your own questions, for the least money that settles the plan."""

@@ -69,9 +69,7 @@ def write_explanation(plan: Plan, task_class: str, *, looked: bool, as_json: boo
     if not changes and looked:
         console.print("No other dollar ceiling nearby would change this choice.")
     elif not changes:
-        console.print(
-            "The workload was not found as it was: where the choice turns is not known."
-        )
+        console.print("The workload was not found as it was: where the choice turns is not known.")
 
 
 def _table(items: list[Considered]) -> RenderableType:

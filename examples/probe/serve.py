@@ -35,7 +35,8 @@ TEMPLATE = """\
 {{- '<think>\\n' + m['reasoning_content'] + '\\n</think>\\n\\n' -}}{%- endif -%}
 {{- m['content'] + '<|im_end|>\\n' -}}{%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}
-{%- if enable_thinking is defined and enable_thinking is false -%}{{- '<think>\\n\\n</think>\\n\\n' -}}\
+{%- if enable_thinking is defined and enable_thinking is false -%}\
+{{- '<think>\\n\\n</think>\\n\\n' -}}\
 {%- else -%}{{- '<think>\\n' -}}{%- endif -%}{%- endif -%}
 """
 
