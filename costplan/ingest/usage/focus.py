@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import hashlib
 import io
 import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,20 +72,26 @@ def _recognise(head: Head) -> bool:
 
 
 def _read(path: Path) -> Iterator[ReportRow]:
-    seen: dict[tuple[str, ...], int] = {}
+    seen: dict[str, int] = {}
     spans: set[tuple[dt.datetime, dt.datetime]] = set()
     for number, record in enumerate(_records(path), start=1):
         if str(record.get("x_Scenario") or "Actual").strip().lower() not in {"actual", "actuals"}:
             said = f"record {number} is of scenario {record['x_Scenario']!r}: planned, not spent"
             raise InputError([Fault(said, str(path), advice="give the actual charges alone")])
-        identity = tuple(record.get(column) or "" for column in _IDENTITY)
+        identity = _identify(record)
         # A file may hold like rows that are all due; the same file given twice may not count twice.
         seen[identity] = seen.get(identity, 0) + 1
-        row = _row(record, "|".join((*identity, str(seen[identity]))))
+        row = _row(record, f"{identity}|{seen[identity]}")
         yield row
         if row.start is not None and row.until is not None:
             spans.add((row.start, row.until))
     yield from _further_days(spans)
+
+
+def _identify(record: Mapping[str, Any]) -> str:
+    """Shorten what tells a charge from others to a digest: tags can be long, and rows many."""
+    parts = (str(record.get(column) or "") for column in _IDENTITY)
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def _further_days(spans: set[tuple[dt.datetime, dt.datetime]]) -> Iterator[ReportRow]:
@@ -127,8 +135,8 @@ def _parquet_records(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _row(record: Mapping[str, Any], identity: str) -> ReportRow:
-    tags = _object(record.get("Tags"))
-    details = _object(record.get("SkuPriceDetails"))
+    tags = _tags(record.get("Tags"))
+    details = _tags(record.get("SkuPriceDetails"))
     currency = str(record.get("BillingCurrency") or "").strip().upper()
     usd = dollars(record.get("EffectiveCost") or record.get("BilledCost") or None)
     why = None
@@ -150,7 +158,7 @@ def _row(record: Mapping[str, Any], identity: str) -> ReportRow:
         request_id=identity,
         start=start,
         until=until,
-        keys={} if aside else _labels(record, tags),
+        keys={} if aside else _labels(tuple(map(record.get, _COLUMNS)), _tag_values(tags)),
         model=aside or (str(model) if model else None),
         team=record.get("SubAccountName") or record.get("SubAccountId") or None,
         n=tokens.get("n"),
@@ -170,12 +178,15 @@ def _aside(record: Mapping[str, Any]) -> str:
     return OTHER_SERVICES if category and category != "AI and Machine Learning" else ""
 
 
-def _labels(record: Mapping[str, Any], tags: Mapping[str, Any]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {column: record.get(column) or None for column in _COLUMNS}
-    for tag in _TAGS:
-        value = tags.get(tag)
-        found[f"tag:{tag}"] = None if value in (None, "") else str(value)
-    return found
+@lru_cache(maxsize=100_000)
+def _labels(columns: tuple[str | None, ...], tags: tuple[str | None, ...]) -> dict[str, str | None]:
+    """Give what can stand for the class; rows alike share one value."""
+    found = {column: text or None for column, text in zip(_COLUMNS, columns, strict=True)}
+    return found | {f"tag:{tag}": text for tag, text in zip(_TAGS, tags, strict=True)}
+
+
+def _tag_values(tags: Mapping[str, Any]) -> tuple[str | None, ...]:
+    return tuple(None if tags.get(tag) in (None, "") else str(tags[tag]) for tag in _TAGS)
 
 
 def _tokens(record: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, int]:
@@ -203,11 +214,14 @@ def _tokens(record: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, 
     return {"input": quantity, "cached": quantity if cached else 0}
 
 
-def _object(value: object) -> Mapping[str, Any]:
-    if isinstance(value, dict):
-        return value
+def _tags(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else _object(str(value or ""))
+
+
+@lru_cache(maxsize=100_000)
+def _object(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(str(value)) if value else {}
+        found = json.loads(text) if text else {}
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,15 @@ from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import connect, quote
 from costplan.ingest.head import Container, Head, check_whole, read_head
 from costplan.ingest.histogram import bucket_of
-from costplan.ingest.usage.classes import Candidate, choose, class_keys, judge, resolve, take_sample
+from costplan.ingest.usage.classes import (
+    SAMPLE_RECORDS,
+    Candidate,
+    choose,
+    class_keys,
+    judge,
+    resolve,
+    take_sample,
+)
 from costplan.ingest.usage.format import LogFormat, ReportFormat, ReportRow, UsageFormat
 from costplan.ingest.usage.formats import find_format
 from costplan.ingest.usage.ids import Seen
@@ -266,7 +275,7 @@ def preview(paths: Sequence[Path], options: UsageOptions) -> dict[str, tuple[Can
 
 
 def _judge_report(path: Path, log: ReportFormat) -> tuple[Candidate, ...]:
-    rows = [row for row in log.read(path) if row.keys]
+    rows = [row for row in islice(log.read(path), SAMPLE_RECORDS) if row.keys]
     weights = [row.n or row.output or 1 for row in rows]
     every = sum(weights)
     candidates = []

@@ -20,6 +20,8 @@ from costplan.ingest.usage.tally import Tally, tally_relation
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+REPORT_ROWS = 5_000
+"""Lines of reports that the engine takes over at once."""
 SHOWN_BAD = 10
 """Malformed lines that are shown; all are counted."""
 
@@ -211,9 +213,12 @@ def count_report(connection: DuckDBPyConnection, rows: Iterable[dict[str, Any]])
     checked = checked_select("SELECT * FROM report_rows", credits=True)
     structure = json.dumps([{k: v for k, v in ROW_TYPES.items()}])
     select = f"SELECT unnest(from_json(?, {quote(structure)}), recursive := true)"
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE report_rows AS {select}", [json.dumps(listed)]
-    )
+    make = "CREATE OR REPLACE TEMP TABLE report_rows AS"
+    # The engine parses a text whole, at many times its size: one of all rows would not fit.
+    for start in range(0, max(len(listed), 1), REPORT_ROWS):
+        text = json.dumps(listed[start : start + REPORT_ROWS])
+        connection.execute(f"{make} {select}", [text])
+        make = "INSERT INTO report_rows"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE part_table AS {checked}")
     ids = sorted_ids(connection, "part_table")
     unique = without_duplicates(connection, "part_table", repeated(ids), ids[:0])
