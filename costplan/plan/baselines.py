@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
+from costplan.domain.figures import write_usd
 from costplan.domain.option import Option
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case, ClassCase
 from costplan.plan.margin import keep, usd_sd, with_margin
-from costplan.plan.model import Baseline
+from costplan.plan.model import Baseline, PlanWarning
 from costplan.plan.problem import exact_accuracy, pose
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Name = Literal["cheapest", "best_single", "class_blind_mix", "highest_effort", "today"]
 WHOLE = Decimal(1)
+MOST_NAMED = 5
+"""Classes that are named where a dollar ceiling is too low."""
 MIX_SECONDS = 10.0
 """Seconds that one solve of the class-blind mix may take."""
 Mix = list[tuple[str, Decimal]]
@@ -118,6 +121,23 @@ def _cheapest(case: Case, part: ClassCase) -> int:
         _allowed(part),
         key=lambda i: (true_usd(case, part.options[i]), -part.options[i].accuracy.mean, i),
     )
+
+
+def list_least(case: Case) -> list[PlanWarning]:
+    """Say what the dearest classes cost at least: where a dollar ceiling that is too low stands."""
+    least = []
+    for part in case.classes:
+        option = part.options[_cheapest(case, part)]
+        least.append((true_usd(case, option) * part.task.requests, option.name, part.key))
+    least.sort(key=lambda one: (-one[0], one[2]))
+    return [
+        PlanWarning(
+            code="least_cost",
+            task_class=key,
+            message=f"costs at least {write_usd(usd, cents=True)}, with {name}",
+        )
+        for usd, name, key in least[:MOST_NAMED]
+    ]
 
 
 def _highest_effort(case: Case, part: ClassCase) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from costplan import __version__
 from costplan.domain.money import CENT
-from costplan.plan.baselines import find_rivals
+from costplan.plan.baselines import find_rivals, list_least
 from costplan.plan.case import Case, value_unit
 from costplan.plan.considered import consider
 from costplan.plan.fallback import choose
@@ -237,7 +237,7 @@ def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: 
             "evidence": (),
             "considered": (),
             "assumptions": (),
-            "warnings": (),
+            "warnings": list_least(case) if conflict and conflict.least_usd is not None else (),
         }
     )
     return draft.model_copy(update={"verdict": pronounce(draft)})
