@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MoreFiles = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[FILE]...", help="Further files of --actuals.", show_default=False),
+    typer.Argument(metavar="FILE", help="Further files of --actuals.", show_default=False),
 ]
 ActualFiles = Annotated[
     list[Path],
