@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costplan.domain.errors import InputError
+from costplan.domain.money import total
 from costplan.plan.model import Plan
 from costplan.plan.track import ALL, TrackOptions, track
 from costplan.plan.track_actuals import Actuals, Cell, ReadOptions, read_actuals
@@ -133,7 +134,7 @@ def test_steps_are_the_differences_of_counterfactual_bills(
     steps = [found.steps[cause] for cause in ("volume", "mix", "tokens", "price")]
     for step, low, high in zip(steps, bills[:-1], bills[1:], strict=True):
         assert float(step) == pytest.approx(float(high - low), abs=1e-9)
-    assert abs(sum(found.steps.values(), Decimal(0)) - found.variance) < NEAR
+    assert abs(total([*found.steps.values(), -found.variance])) < NEAR
     assert found.steps["unexplained"] == 0
 
 
