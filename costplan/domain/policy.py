@@ -204,8 +204,9 @@ class Route(Record):
     """Difficulty known before the call decides who answers."""
 
     by: Annotated[str, Field(min_length=1)]
-    """What is known: `input_tokens` and `dataset` are read from outcomes; any other name, such as
-    a customer tier or a log's column, needs the buckets' shares."""
+    """What is known: `input_tokens` and `dataset` are read from outcomes; `learned` is the chance
+    that the first bucket's setting is right, learned from both, surest bucket first, and needs the
+    buckets' shares, as does any other name, such as a customer tier or a log's column."""
     buckets: Annotated[dict[Annotated[str, Field(min_length=1)], Bucket], Field(min_length=2)]
     """Buckets by name; by rising up_to where `by` is input_tokens."""
 

@@ -25,12 +25,16 @@ class Part:
     """Share of the class's requests."""
     questions: Index
     """Questions of the table that belong to it."""
+    rule: str = ""
+    """Which requests belong to it, where its name does not say it."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of how it was found."""
 
 
 def split_class(route: Route, table: Table) -> tuple[Part, ...]:
-    """Split a class by what its outcomes know: input_tokens or dataset; NotMeasured otherwise.
+    """Split a class by what its outcomes know: input_tokens, dataset, or a learned difficulty.
 
-    Shares are the route's, or counted from the questions.
+    Shares are the route's, or counted from the questions. NotMeasured for anything else.
     """
     if route.by == "input_tokens":
         bucket = _by_length(route, table)
@@ -40,6 +44,8 @@ def split_class(route: Route, table: Table) -> tuple[Part, ...]:
         if sources - set(names):
             raise NotMeasured(f"no bucket for dataset {min(sources - set(names))}")
         bucket = np.array([names.index(source) for source, _ in table.questions])
+    elif route.by == "learned":
+        return _by_learning(route, table)
     else:
         raise NotMeasured(f"the outcomes do not know {route.by} of a question")
     counted = np.bincount(bucket, minlength=len(route.buckets)) / max(len(bucket), 1)
@@ -70,14 +76,44 @@ def play_route(route: Route, evidence: Evidence) -> Played:
         columns.append(np.full(len(mine), column))
         taken.append(mine)
         weights.append(np.full(len(mine), part.share / max(len(mine), 1)))
-        stages.append(Stage(table.settings[column], 1.0, "", f"{route.by} {part.name}", part.share))
+        rule = part.rule or f"{route.by} {part.name}"
+        stages.append(Stage(table.settings[column], 1.0, "", rule, part.share))
     asked, questions = np.concatenate(columns), np.concatenate(taken)
     # A question stands for its bucket's share: its values are scaled so that the plain mean over
     # questions is the mean over requests.
     weight = np.concatenate(weights) * len(questions)
     played = _assemble(table, asked, questions, weight, tuple(stages))
     return replace(
-        played, lean=np.array([lean[c] for c in played.columns]), sd=float(variance**0.5)
+        played,
+        lean=np.array([lean[c] for c in played.columns]),
+        sd=float(variance**0.5),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+def _by_learning(route: Route, table: Table) -> tuple[Part, ...]:
+    """Split by the chance that the first bucket's setting is right; the surest requests first."""
+    from costplan.policies.learned import learn_difficulty
+
+    names = list(route.buckets)
+    first = route.buckets[names[0]].option
+    model, _, knob = first.rpartition("/")
+    setting = (model, knob) if (model, knob) in table.settings else (first, "")
+    if setting not in table.settings:
+        raise NotMeasured(f"the outcomes of the class do not hold {first}")
+    column = table.place(setting)
+    asked = np.flatnonzero(table.count[:, column] > 0)
+    shares = tuple(float(bucket.share or 0) for bucket in route.buckets.values())
+    learned = learn_difficulty(table, column, asked, shares)
+    above = [f"chance from {cut:.3g}" for cut in learned.thresholds] + ["the rest"]
+    said = (
+        f"chance that {first} is right: {learned.formula}; on questions not seen it saves "
+        f"{learned.saved:.1%} of the log loss of the plain share, and its slope before calibration "
+        f"was {learned.slope:.2f}"
+    )
+    return tuple(
+        Part(f"{name}", share, asked[learned.buckets == i], above[i], (said,))
+        for i, (name, share) in enumerate(zip(names, shares, strict=True))
     )
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from policy_worlds import evidence_of, shared_outcomes
 
-from costplan.domain.policy import Auto, Policy
+from costplan.domain.policy import Auto, Check, Policy
 from costplan.evidence.belief import widening
 from costplan.evidence.cells import collect_answers, count_cells
 from costplan.evidence.estimates import estimate_cells
 from costplan.plan.backtest_fill import Ladder
 from costplan.policies.estimate import Trust
 from costplan.policies.evaluate import evaluate
-from costplan.policies.facts import NotMeasured
+from costplan.policies.facts import NotMeasured, false_accepts
 from costplan.policies.joint import measure_dependence, pair_accuracies
 from costplan.policies.measured import Evidence
 from costplan.policies.picking import Rates
@@ -67,14 +67,22 @@ class Halves:
                 yield estimate_cells(cells), planning, judging
 
 
-def replayed_pairs(table, rates, check_usd):
+def replayed_pairs(table, rates, check_usd, hardness=0):
     """Accuracy and dollars of all cascades of two on a table, (M, M), question by question."""
     score, usd = np.where(table.count > 0, table.score, np.nan), table.usd
     size = score.shape[1]
     accuracy, dollars = np.full((size, size), np.nan), np.full((size, size), np.nan)
-    f, r = rates.false_accept, rates.false_reject
+    r = rates.false_reject
+    check = Check.model_validate(
+        {"kind": "verifier", "false_accept": rates.false_accept, "false_reject": r}
+        | {"hardness": hardness}
+    )
     for i in range(size):
         x = score[:, [i]]
+        f = np.full(x.shape, rates.false_accept)
+        asked = np.isfinite(x[:, 0])
+        if hardness and asked.any():
+            f[asked, 0] = false_accepts(check, x[asked, 0], table.hardness[asked])
         n = np.maximum((np.isfinite(x) & np.isfinite(score)).sum(0), 1)
         right = x * (1 - r) + x * r * score + (1 - x) * (1 - f) * score
         down = x * r + (1 - x) * (1 - f)
@@ -83,7 +91,7 @@ def replayed_pairs(table, rates, check_usd):
     return accuracy, dollars
 
 
-def gain_of_cascades(rates, check_share, rounds=6, fractions=(0.1, 0.25)):
+def gain_of_cascades(rates, check_share, rounds=6, fractions=(0.1, 0.25), hardness=0):
     """Points that cascades add on the held half at the same ceilings, and promise minus truth."""
     halves, gains, gaps = Halves(), [], []
     for estimates, planning, judging in halves.split(rounds):
@@ -95,7 +103,7 @@ def gain_of_cascades(rates, check_share, rounds=6, fractions=(0.1, 0.25)):
         for c, (seen, held) in enumerate(zip(planning, judging, strict=True)):
             pairs, _ = pair_accuracies(seen, mean[c], measure_dependence(seen), rates)
             _, paid = replayed_pairs(seen, rates, check_share * unit)
-            true, _ = replayed_pairs(held, rates, check_share * unit)
+            true, _ = replayed_pairs(held, rates, check_share * unit, hardness)
             single = np.nanmean(np.where(held.count > 0, held.score, np.nan), axis=0)
             two = usable[c][:, None] & usable[c] & ~np.eye(len(mean[c]), dtype=bool)
             gain.append(np.r_[mean[c], pairs.ravel()])
@@ -135,6 +143,37 @@ def test_a_check_that_costs_takes_part_of_the_gain():
     paid, gap = gain_of_cascades(Rates(0.1, 0.1), 0.05, rounds=3)
     assert 0.3 * free < paid < 0.8 * free
     assert abs(gap) < 0.015
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+def test_a_verifier_that_passes_hard_questions_harms_no_plan_that_did_not_know():
+    """Mistakes on questions that nobody solves cost less than independent ones: plans underpromise.
+
+    A verifier that errs on easy questions instead takes part of the gain, and the promise with it.
+    """
+    hard, gap = gain_of_cascades(Rates(0.2, 0.2), 0.0, rounds=3, hardness=2)
+    easy, shortfall = gain_of_cascades(Rates(0.2, 0.2), 0.0, rounds=3, hardness=-1)
+    assert 0.03 < hard < 0.05
+    assert gap < 0
+    assert 0.01 < easy < 0.03
+    assert shortfall < 0.01
+
+
+def test_verdicts_that_repeat_take_accuracy_and_cost_more_along_a_long_cascade():
+    """One judge that errs alike at every step makes three steps worse and dearer than they look."""
+    evidence = evidence_of(lay_out(shared_outcomes("openhands_index.csv"), "swt-bench"))
+    steps = ["DeepSeek-V4-Pro/default", "MiniMax-M3/default", "GLM-4.7/default"]
+    check = {"kind": "verifier", "false_accept": 0.2, "false_reject": 0.2}
+    alone, half, same = (
+        evaluate(
+            Policy.model_validate({"cascade": {"steps": steps, "check": check | {"repeats": r}}}),
+            evidence,
+        )
+        for r in (0, 0.5, 1)
+    )
+    assert alone.replayed - same.replayed == pytest.approx(0.034, abs=0.01)
+    assert same.usd / alone.usd == pytest.approx(1.32, abs=0.1)
+    assert alone.replayed > half.replayed > same.replayed
 
 
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")
