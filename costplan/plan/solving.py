@@ -127,6 +127,8 @@ def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
             [Fault(f"--solver {manner.solver}: {error}", advice="leave it to auto")]
         ) from error
     if solution.status is Status.LIMIT:
+        if manner.time_limit_s is None:
+            raise LimitError("no plan could be made exact: the limits leave no room; loosen one")
         raise LimitError("the time limit came before any plan; give it more with --time-limit")
     if not solution.has_plan:
         return solution
