@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
@@ -29,6 +32,9 @@ from costplan.probe.graders import (
     Spec,
 )
 from costplan.probe.questions import Question
+
+PATTERN_S = 1.0
+"""Seconds that a user's pattern may take on one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,34 @@ def _choice(question: Question, text: str) -> Mark:
 def _regex(grader: Regex, question: Question, text: str) -> Mark:
     flags = re.IGNORECASE if grader.ignore_case else re.NOFLAG
     patterns = [grader.pattern] if grader.pattern else [str(t) for t in question.targets]
-    return Mark(float(any(re.search(pattern, text, flags) for pattern in patterns)))
+    try:
+        with _time_limit(PATTERN_S):
+            return Mark(float(any(re.search(pattern, text, flags) for pattern in patterns)))
+    except TimeoutError:
+        return Mark(0.0, f"the pattern took longer than {PATTERN_S:g} s")
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError inside the block after these seconds of a pattern that backtracks.
+
+    The pattern engine looks for signals while it matches, and only the main thread gets them;
+    elsewhere there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(signum: int, frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _json(grader: JsonFields, question: Question, text: str) -> Mark:

@@ -48,6 +48,9 @@ def list_warnings(probed: Probed) -> Iterable[str]:
             yield f"{'/'.join(key)}: questions without an answer: {reason}"
     for reason, count in live.unmarked.items():
         yield f"{count} replies without a mark: {reason}"
+    slow = sum("took longer" in kept.note for kept in live.kept.values())
+    if slow:
+        yield f"{slow} answers count as wrong because marking them took longer than its limit"
     yield from _list_money(probed)
     for pair in probed.found.alike:
         yield (

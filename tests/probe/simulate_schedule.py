@@ -124,7 +124,7 @@ def adaptive(w, weight, fraction, order, estimator, seed, tolerance=0.003, first
         if stop is None and settled:
             stop = (*path[-1], True)
         steps = advice.steps
-        if not steps or spent > 0.5 * everything:
+        if not steps or spent >= everything:
             break
     return path, settled, stop or (*path[-1], False)
 

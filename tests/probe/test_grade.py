@@ -276,3 +276,19 @@ def test_the_wilson_interval_is_the_one_of_scipy():
 def test_letters_cover_the_alphabet():
     """As many letters as choices may be given."""
     assert len(LETTERS) == 26
+
+
+def test_a_pattern_that_never_ends_is_cut_short():
+    """A pattern that backtracks without end makes the answer wrong after a second, and says so."""
+    question = Question(
+        "q",
+        "c",
+        (Message(Role.USER, "p"),),
+        Regex(pattern=r"^(a|aa|a*)*b$"),
+    )
+    began = time.monotonic()
+    found = mark(question, "a" * 60)
+    assert found.score == 0
+    assert "took longer" in found.note
+    assert time.monotonic() - began < 10
+    assert mark(question, "ab").score == 1
