@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from costplan.evidence.belief import Belief
     from costplan.policies.estimate import PolicyEstimate
     from costplan.policies.measured import Evidence
+    from costplan.policies.table import Table
 
 FEW_QUESTIONS = 20.0
 """Questions' worth of pull from the measured to the usual dependence between settings."""
@@ -93,12 +94,37 @@ def _evidence(
     n = len(joint.table.questions)
     shown = measure_dependence(joint.table)
     return Evidence(
-        table=joint.table,
+        table=_at_plan_prices(joint.table, {key: singles[name] for name, key in names.items()}),
         settings=names,
         believed={key: singles[name].accuracy.mean for name, key in names.items()},
         dependence=(n * shown + FEW_QUESTIONS * USUAL_DEPENDENCE) / (n + FEW_QUESTIONS),
         trust=Trust(float(workload.confidence), belief.widen),
     )
+
+
+def _at_plan_prices(table: Table, options: Mapping[tuple[str, str], Option]) -> Table:
+    """Take the dollars of every question to the prices at which its setting is planned.
+
+    Tokens say how a question's dollars compare with the others'; the setting's own dollars per
+    request say their mean.
+    """
+    import numpy as np
+
+    usd, filled = table.usd.copy(), table.filled_usd.copy()
+    for setting, option in options.items():
+        if option.price is None:
+            continue
+        column = table.place(setting)
+        asked = table.count[:, column] > 0
+        price = option.price
+        spent = table.input_tokens[:, column] * float(price.input_usd_per_mtok)
+        spent = spent + table.output_tokens[:, column] * float(price.output_usd_per_mtok)
+        known = asked & np.isfinite(spent)
+        mean = float(spent[known].mean()) if known.any() else 0.0
+        shape = np.where(known, spent / mean, 1.0) if mean > 0 else np.ones(len(spent))
+        usd[:, column] = np.where(asked, shape * float(option.usd_per_request), np.nan)
+        filled[column] = float((asked & ~known).sum() / max(asked.sum(), 1))
+    return replace(table, usd=usd, filled_usd=filled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +174,7 @@ class _Maker:
         evidence, joint = self.evidence, self.joint
         if evidence is None or joint is None:
             return ""
-        key = (policy.model_dump_json(), *evidence.believed.items(), evidence.trust)
+        key = self._key(policy)
         if key not in joint.memo:
             try:
                 joint.memo[key] = (evaluate(policy, evidence),)
@@ -178,7 +204,7 @@ class _Maker:
                 reason = "no cascade beats single settings" if auto.check else lack
                 self._leave_out("auto", "no_proposal", reason)
             return found
-        key = (auto.model_dump_json(), *self.evidence.believed.items(), self.evidence.trust)
+        key = self._key(auto)
         known = self.joint.memo.get(key)
         found = known if isinstance(known, tuple) else propose(auto, self.evidence)
         self.joint.memo[key] = found
@@ -186,6 +212,13 @@ class _Maker:
             reason = "no policy beats single settings and their mixes at the same money"
             self._leave_out("auto", "no_proposal", reason)
         return found
+
+    def _key(self, wanted: Policy | Auto) -> object:
+        """Tell apart what is evaluated: the policy, beliefs and prices of its settings."""
+        assert self.evidence is not None
+        prices = tuple(self.singles[name].usd_per_request for name in self.evidence.settings)
+        believed = tuple(self.evidence.believed.items())
+        return wanted.model_dump_json(), believed, prices, self.evidence.trust
 
     def _make(self, estimate: PolicyEstimate) -> Option | None:
         from costplan.policies.facts import NotMeasured

@@ -259,3 +259,35 @@ def test_months_share_what_was_evaluated(tmp_path, monkeypatch):
     case = gather(workload, Sources({}, (), tmp_path))
     assert [len(policies_of(case, month)) for month in range(3)] == [1, 1, 1]
     assert len(calls) == 1
+
+
+def test_policies_are_planned_at_the_prices_of_their_settings(tmp_path, profile):
+    """Where a price is stated, a vote of one call costs what its setting costs at that price."""
+    write_outcomes(tmp_path / "outcomes.csv")
+    price = {
+        "input_usd_per_mtok": Decimal(10),
+        "output_usd_per_mtok": Decimal(100),
+        "source": "contract",
+    }
+    workload = Workload.model_validate(
+        {
+            "name": "test",
+            "starts": "2026-11-25",
+            "prices": {"big": price},
+            "classes": [
+                {
+                    "name": "chat",
+                    "requests": 1000,
+                    "evidence": {"outcomes": "outcomes.csv"},
+                    "policies": [{"vote": {"option": "big/low", "n": 1}}, CASCADE],
+                }
+            ],
+        }
+    )
+    case = gather(workload, Sources({"big": profile()}, (), tmp_path))
+    options = {option.name: option for option in case.classes[0].options}
+    vote, cascade = policies_of(case)
+    assert options["big/low"].usd_per_request == Decimal("0.021")
+    assert float(vote.usd_per_request) == pytest.approx(0.021)
+    spent = float(options["small/low"].usd_per_request) + (cascade.recipe.calls - 1) * 0.021
+    assert float(cascade.usd_per_request) == pytest.approx(spent)
