@@ -76,7 +76,7 @@ def open_console() -> Console:
 
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 100
     stream = sys.stdout if sys.stdout.isatty() else cast("TextIO", Trimmed(sys.stdout))
-    return Terminal(file=stream, width=width, highlight=False, soft_wrap=False)
+    return Terminal(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 def save_text(path: Path, text: str) -> None:
