@@ -159,7 +159,8 @@ def find_address(model: str, provider: str, workload: Workload) -> Address | str
         return Address(usual[0], usual[1], None, vendor=True)
     if own.protocol == "bedrock":
         return Address("bedrock", Endpoint(own.base_url or ""), own, vendor=own.base_url is None)
-    protocol = own.protocol or (usual[0] if usual else "openai_chat")
+    chat = own.dialect is not None or usual is None
+    protocol = own.protocol or ("openai_chat" if chat or usual is None else usual[0])
     same = usual is not None and usual[0] == protocol
     dialect = own.dialect or (usual[1].dialect if usual and same else "openai")
     if own.base_url is not None:

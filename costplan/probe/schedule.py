@@ -12,7 +12,7 @@ caller's business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -218,28 +218,45 @@ def _information(posterior: Posterior, cost: Array, aim: Aim, seed: int) -> tupl
 
 
 def _steps(gain: Array, shares: Array, value: Array, asking: Asking) -> tuple[Step, ...]:
-    """Give each class that has questions left a step, most expected gain per dollar first."""
+    """Give the classes that have questions left steps, most expected gain per dollar first.
+
+    A class whose challengers have answered everything waits; the others of its options are asked
+    when no class has a challenger left.
+    """
     import numpy as np
 
-    ranked = []
     everyone = range(gain.shape[1])
-    for c in range(len(gain)):
-        left = (asking.asked[c] < asking.available[c]) & asking.is_open(c, everyone)
-        reachable = np.where(left, gain[c], 0.0)
-        if reachable.sum() <= 0:
-            continue
-        today = int(np.argmax(value[c]))
-        mine = [m for m in everyone if left[m] and (shares[c, m] > 0 or m == today)]
-        options = sorted({*mine, *_challengers(reachable, asking.ask_usd[c])})
-        done = asking.asked[c, options]
-        more = np.where(done < FIRST_QUESTIONS, FIRST_QUESTIONS - done, np.maximum(2, done // 2))
-        up_to = np.minimum(done + more, asking.available[c])
-        usd = float(((up_to - done) * asking.ask_usd[c, options]).sum())
-        learnt = float((1 - np.sqrt(done / up_to)).mean())
-        asked = tuple((m, int(n)) for m, n in zip(options, up_to, strict=True))
-        rank = -gain[c].sum() * learnt / max(usd, 1e-12)
-        ranked.append((rank, c, Step(c, asked, usd)))
-    return tuple(step for _, _, step in sorted(ranked, key=lambda entry: entry[:2]))
+    able = np.array([asking.is_open(c, everyone) for c in range(len(gain))])
+    left = able & (asking.asked < asking.available[:, None])
+    for useful in (gain, np.where(left, gain, 0.0)):
+        steps = [
+            (-gain[c].sum() * learnt / max(step.usd, 1e-12), c, step)
+            for c in range(len(gain))
+            if useful[c].sum() > 0
+            for step, learnt in _step(c, useful[c], shares[c], value[c], left[c], asking)
+        ]
+        if steps:
+            return tuple(step for _, _, step in sorted(steps, key=lambda entry: entry[:2]))
+    return ()
+
+
+def _step(
+    c: int, gain: Array, shares: Array, value: Array, left: Mask, asking: Asking
+) -> Iterator[tuple[Step, float]]:
+    """Give a class's step with the part of the gain that it brings; nothing when none is left."""
+    import numpy as np
+
+    mine = [m for m in range(len(gain)) if shares[m] > 0 or m == int(np.argmax(value))]
+    wanted = sorted({*mine, *_challengers(gain, asking.ask_usd[c])})
+    options = [m for m in wanted if left[m]]
+    if not options:
+        return
+    done = asking.asked[c, options]
+    more = np.where(done < FIRST_QUESTIONS, FIRST_QUESTIONS - done, np.maximum(2, done // 2))
+    up_to = np.minimum(done + more, asking.available[c])
+    usd = float(((up_to - done) * asking.ask_usd[c, options]).sum())
+    asked = tuple((m, int(n)) for m, n in zip(options, up_to, strict=True))
+    yield Step(c, asked, usd), float((1 - np.sqrt(done / up_to)).mean())
 
 
 def _challengers(gain: Array, ask_usd: Array) -> list[int]:
