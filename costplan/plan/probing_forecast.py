@@ -78,8 +78,8 @@ def forecast(
         first_calls=calls,
         first_usd=usd,
         first_worst_usd=worst,
-        calls=(sum(asked) / len(runs), min(asked), max(asked)),
-        usd=(sum(spent) / len(runs), min(spent), max(spent)),
+        calls=_sum_up(asked),
+        usd=_sum_up(spent),
         worst_usd=max(run.worst_usd for run in runs),
         gain_before=before,
         gain_after=sum(run.gain for run in runs) / len(runs),
@@ -88,6 +88,12 @@ def forecast(
         settled=sum(run.settled for run in runs) / len(runs),
         runs=len(runs),
     )
+
+
+def _sum_up(drawn: list[float]) -> tuple[float, float, float]:
+    """Mean, least and most; rounding keeps the mean between them."""
+    low, high = min(drawn), max(drawn)
+    return min(max(sum(drawn) / len(drawn), low), high), low, high
 
 
 @dataclass(frozen=True, slots=True)
