@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -20,9 +19,11 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 RUNS = 8
-"""Runs that are drawn, at most."""
-SECONDS = 20.0
-"""Seconds after which no further run is begun."""
+"""Runs that are drawn."""
+FEW_RUNS = 3
+"""Runs of a large probe, where each takes seconds."""
+LARGE = 40
+"""Candidates of all classes from which a probe is large."""
 MOST_ROUNDS = 60
 
 
@@ -67,11 +68,9 @@ def forecast(
     think(scratch, [], tolerance)
     assert scratch.advice is not None
     before, sure = left_to_gain(scratch), scratch.advice.weakest
-    began = time.monotonic()
-    runs: list[_Run] = []
-    while len(runs) < RUNS and (not runs or time.monotonic() - began < SECONDS):
-        limit = math.inf if max_usd is None else float(max_usd)
-        runs.append(_draw(live, limit, tolerance, grid=grid, seed=len(runs)))
+    limit = math.inf if max_usd is None else float(max_usd)
+    count = FEW_RUNS if int(live.candidates.sum()) > LARGE else RUNS
+    runs = [_draw(live, limit, tolerance, grid=grid, seed=seed) for seed in range(count)]
     spent = [run.usd for run in runs]
     asked = [float(run.calls) for run in runs]
     return Forecast(

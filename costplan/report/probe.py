@@ -34,6 +34,21 @@ if TYPE_CHECKING:
     from costplan.plan.probing_request import CheckRun, DryRun, Probed
     from costplan.plan.probing_result import ClassFound, OptionFound
 
+COLUMNS = (
+    ("Asked", "n"),
+    ("Right", "right"),
+    ("", "interval"),
+    ("Publ.", "published"),
+    ("A call", "usd"),
+    ("Tokens", "tokens"),
+    ("p50", "p50"),
+    ("p95", "p95"),
+    ("Cut", "cut"),
+    ("Plan", "plan"),
+)
+NARROW = tuple(column for column in COLUMNS if column[1] not in {"published", "tokens", "p50"})
+WIDE = 100
+"""Columns of a terminal from which a class's table has room for everything."""
 ENDS = {
     "settled": "The plan is settled: no plausible curve would change it by more than the tolerance",
     "questions": "Every question that could matter was asked",
@@ -62,7 +77,7 @@ def _probed_parts(probed: Probed, console: Console) -> Iterable[RenderableType]:
     yield _money(probed)
     yield ""
     for group in found.classes:
-        yield from _class_parts(group)
+        yield from _class_parts(group, roomy=console.width >= WIDE)
     yield from _gain_parts(probed)
     yield from _warnings(probed)
     if probed.outcomes is not None:
@@ -87,7 +102,7 @@ def _money(probed: Probed) -> str:
     return said
 
 
-def _class_parts(group: ClassFound) -> Iterable[RenderableType]:
+def _class_parts(group: ClassFound, *, roomy: bool) -> Iterable[RenderableType]:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -97,21 +112,22 @@ def _class_parts(group: ClassFound) -> Iterable[RenderableType]:
         yield "nothing was measured\n"
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    width = min(max(len("/".join(option.point.option)) for option in group.options), 28)
-    table.add_column("Option", overflow="fold", min_width=width)
-    for heading in ("Asked", "Right", "", "Publ.", "A call", "Tokens", "p50", "p95", "Cut"):
+    widest = max(len("/".join(option.point.option)) for option in group.options)
+    table.add_column("Option", overflow="fold", min_width=min(widest, 28 if roomy else 24))
+    for heading, _ in COLUMNS if roomy else NARROW:
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("Plan", justify="right", no_wrap=True)
     for option in group.options:
-        table.add_row(*_option_cells(option))
+        cells = _option_cells(option)
+        row = [cells[key] for _, key in (COLUMNS if roomy else NARROW)]
+        table.add_row("/".join(option.point.option), *row)
     yield table
     yield _comparison(group)
     yield ""
 
 
-def _option_cells(option: OptionFound) -> list[str]:
+def _option_cells(option: OptionFound) -> dict[str, str]:
+    """Write everything that is known of an option, by column."""
     point = option.point
-    high = point.p95_s.high
     p95 = write_seconds(point.p95_s.mean)
     cut = write_percent(point.truncated, 0) if point.truncated else ""
     if point.refused:
@@ -119,19 +135,18 @@ def _option_cells(option: OptionFound) -> list[str]:
     plan = write_percent(option.share_now, 0) if option.share_now > 0 else ""
     if abs(option.share_before - option.share_now) > 0.005:
         plan = f"{option.share_before * 100:.0f}→{write_percent(option.share_now, 0)}"
-    return [
-        "/".join(point.option),
-        write_count(point.n),
-        write_percent(point.accuracy.mean, 0),
-        write_range(point.accuracy.low, point.accuracy.high),
-        write_percent(option.published, 0),
-        write_unit_usd(Decimal(f"{point.usd:.9f}")),
-        write_count(round(point.output_tokens)),
-        write_seconds(point.p50_s.mean),
-        p95 if math.isfinite(high) else f"≥{p95}",
-        cut,
-        plan,
-    ]
+    return {
+        "n": write_count(point.n),
+        "right": write_percent(point.accuracy.mean, 0),
+        "interval": write_range(point.accuracy.low, point.accuracy.high),
+        "published": write_percent(option.published, 0),
+        "usd": write_unit_usd(Decimal(f"{point.usd:.9f}")),
+        "tokens": write_count(round(point.output_tokens)),
+        "p50": write_seconds(point.p50_s.mean),
+        "p95": p95 if math.isfinite(point.p95_s.high) else f"≥{p95}",
+        "cut": cut,
+        "plan": plan,
+    }
 
 
 def _comparison(group: ClassFound) -> str:
