@@ -27,7 +27,7 @@ def _read_number(value: object) -> Decimal:
         raise PydanticCustomError(
             "finite", "expected a finite number, found {said}", {"said": str(number)}
         )
-    if abs(number) > LARGEST:
+    if number.copy_abs() > LARGEST:
         raise PydanticCustomError("largest", "larger than 1e15: check the unit", {})
     if number != number.quantize(SMALLEST, context=_WIDE):
         raise PydanticCustomError("smallest", "written finer than 1e-15: round it", {})

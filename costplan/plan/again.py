@@ -50,5 +50,5 @@ def _number(limit: Decimal | None) -> Decimal | None:
 def _is_unchanged(path: Path, digest: str) -> bool:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == digest
-    except OSError:
+    except (OSError, ValueError):  # a tampered path may hold a NUL
         return False

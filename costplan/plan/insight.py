@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from costplan.plan.part import Amount, ClassName, Grade, Number, Part
+from typing import Literal
+
+from costplan.plan.part import Amount, ClassName, Grade, Number, Part, Real
 
 
 class Interval(Part):
     """A mean with its interval at the plan's confidence."""
 
-    mean: float
+    mean: Real
     """Expected value."""
-    low: float
+    low: Real
     """Lower end."""
-    high: float
+    high: Real
     """Upper end."""
 
 
@@ -30,7 +32,7 @@ class Considered(Part):
     """The class."""
     option: str
     """Name of the option."""
-    fate: str
+    fate: Literal["chosen", "hull", "dominated", "off_hull", "shut_out", "left_out"]
     """"chosen", "hull", "dominated", "off_hull", "shut_out", "left_out"."""
     reason: str
     """Why, in one sentence."""
@@ -64,7 +66,7 @@ class Unknown(Part):
     """The class."""
     options: tuple[str, ...]
     """Options that may turn out best, likeliest first."""
-    gain: float
+    gain: Real
     """Value per period that knowing their accuracies exactly would bring on average."""
     questions: int
     """Own questions per option that would say most of it."""
@@ -77,9 +79,9 @@ class FrontierPoint(Part):
 
     usd: Amount
     """Dollars per period."""
-    value: float
+    value: Real
     """Best value."""
-    accuracy: float
+    accuracy: Real
     """Mean accuracy of that plan."""
 
 
@@ -90,7 +92,7 @@ class NextStep(Part):
     """The ceiling."""
     step: Number
     """How much more."""
-    value: float
+    value: Real
     """Gain of the objective."""
-    accuracy: float | None
+    accuracy: Real | None
     """Gain of the mean accuracy."""

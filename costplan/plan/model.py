@@ -16,7 +16,19 @@ from costplan.plan.insight import (
     NextStep,
     Unknown,
 )
-from costplan.plan.part import Amount, ClassName, Grade, Number, Part, Quantity, write_quantity
+from costplan.plan.part import (
+    Amount,
+    ClassName,
+    Day,
+    Grade,
+    Moment,
+    MonthName,
+    Number,
+    Part,
+    Quantity,
+    Real,
+    write_quantity,
+)
 from costplan.plan.recipe import PathUse, StageUse
 from costplan.plan.stop import Before, ProviderBill, Stop
 
@@ -31,9 +43,9 @@ class WorkloadRef(Part):
 
     name: str
     """Its title."""
-    period: str
+    period: Literal["day", "week", "month", "quarter", "year"]
     """What volumes and dollar ceilings are per."""
-    starts: str
+    starts: Day
     """ISO date of the first day; prices and models of that day are used."""
     months: int = 1
     """Months of the horizon; 1 outside one. Totals are over all of them."""
@@ -50,13 +62,13 @@ class Objective(Part):
     """What was maximised."""
     minimize: Literal["cost"] | None = None
     """What was minimised."""
-    target: float | None = None
+    target: Real | None = None
     """Target of a plan of least cost."""
-    value: float | None
+    value: Real | None
     """Objective of the plan; null when there is none."""
-    bound: float | None
+    bound: Real | None
     """What no plan can pass; null when nothing was proven."""
-    gap: float | None
+    gap: Real | None
     """Distance between the two, relative to the bound."""
 
 
@@ -90,7 +102,7 @@ class Line(Part):
     usd_per_right: Amount | None = None
     """Dollars of all requests, retries included, per right answer that is taken; null where no
     answer is right, and for own GPUs."""
-    calls: float = 1.0
+    calls: Real = 1.0
     """Model calls per answer."""
     stages: tuple[StageUse, ...] = ()
     """Stages of a policy in order, or buckets of a route; none for a single call."""
@@ -116,7 +128,7 @@ class Line(Part):
     """Reasoning tokens of the line."""
     pool: str | None = None
     """Pool of own GPUs that serves it."""
-    month: str | None = None
+    month: MonthName | None = None
     """Month of a plan over a horizon, "2027-01"; null where the plan has one period."""
     notes: tuple[str, ...] = ()
     """What was assumed."""
@@ -161,9 +173,9 @@ class Ceiling(Part):
     """What the plan uses of it."""
     slack: Quantity
     """What is left; negative never happens."""
-    price_up: float | None
+    price_up: Real | None
     """What one unit more would add to the objective; null where unknown."""
-    price_down: float | None
+    price_down: Real | None
     """What one unit less would take from it; null where unknown."""
 
     @field_serializer("limit", "used", "slack", when_used="json")
@@ -178,9 +190,9 @@ class Baseline(Part):
     """Which one."""
     usd: Amount | None
     """Its bill; null where it cannot be formed."""
-    accuracy: float | None
+    accuracy: Real | None
     """Its mean accuracy over all requests."""
-    value: float | None
+    value: Real | None
     """Its value."""
     feasible: bool
     """Whether it keeps every limit."""
@@ -223,7 +235,7 @@ class PriceUsed(Part):
     """The model."""
     provider: str
     """Who asks it."""
-    as_of: str
+    as_of: Day
     """ISO date whose price this is."""
     input_usd_per_mtok: Amount
     """Dollars per million input tokens."""
@@ -252,7 +264,7 @@ class EvidenceUsed(Part):
     """Benchmark."""
     n_questions: int | None
     """Graded questions."""
-    accuracy: float
+    accuracy: Real
     """Share of right answers as measured."""
     grade: Grade
     """How good the evidence is for this class."""
@@ -276,11 +288,11 @@ class Plan(Part):
     """Version of this shape."""
     costplan_version: str
     """Version that made it."""
-    created_at: str
+    created_at: Moment
     """ISO time it was made, UTC."""
     seed: int
     """Seed of every random number."""
-    confidence: float
+    confidence: Real
     """How sure intervals and the dollar ceiling are meant to be; 0 for a naive plan."""
     workload: WorkloadRef
     """What it was made from."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from costplan.domain.record import Record
 
@@ -18,6 +26,8 @@ class Part(Record):
     )
 
 
+MOST_DIGITS = 40
+"""Powers of ten, up and down, that a number of a plan may have."""
 ClassName = Annotated[str, Field(alias="class")]
 
 
@@ -26,11 +36,30 @@ def _write_number(number: Decimal) -> int | float:
 
 
 def _read_decimal(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no number")
     return Decimal(str(value)) if isinstance(value, int | float) else value
 
 
 def _read_number(value: object) -> object:
-    return Decimal(repr(float(value))) if isinstance(value, int | float | Decimal) else value
+    number = _read_decimal(value)
+    return Decimal(repr(float(_hold(number)))) if isinstance(number, Decimal) else number
+
+
+def _hold(number: Decimal) -> Decimal:
+    if not number.is_finite() or (number != 0 and abs(number.adjusted()) > MOST_DIGITS):
+        raise ValueError("out of range for a number of a plan")
+    return number
+
+
+def _read_day(value: str) -> str:
+    dt.date.fromisoformat(value)
+    return value
+
+
+def _read_moment(value: str) -> str:
+    dt.datetime.fromisoformat(value)
+    return value
 
 
 def _write_amount(amount: Decimal) -> str:
@@ -40,6 +69,7 @@ def _write_amount(amount: Decimal) -> str:
 Amount = Annotated[
     Decimal,
     BeforeValidator(_read_decimal),
+    AfterValidator(_hold),
     PlainSerializer(_write_amount, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
 ]
@@ -47,6 +77,7 @@ Amount = Annotated[
 Number = Annotated[
     Decimal,
     BeforeValidator(_read_number),
+    AfterValidator(_hold),
     PlainSerializer(_write_number, return_type=float, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]
@@ -54,11 +85,20 @@ Number = Annotated[
 Quantity = Annotated[
     Decimal,
     BeforeValidator(_read_decimal),
+    AfterValidator(_hold),
     WithJsonSchema(
         {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}]}
     ),
 ]
 """Dollars or another number, as the name beside it says: `write_quantity` writes it."""
+Day = Annotated[str, AfterValidator(_read_day)]
+"""A day as ISO text."""
+Moment = Annotated[str, AfterValidator(_read_moment)]
+"""A time as ISO text."""
+Real = Annotated[float, Field(ge=-1e40, le=1e40)]
+"""A number that is only known approximately."""
+MonthName = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+"""A month: "2027-01"."""
 Grade = Literal["stated", "measured", "published", "assumed"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from costplan.domain.option import Option
-from costplan.plan.part import Amount, Number, Part
+from costplan.plan.part import Amount, Number, Part, Real
 
 USD_UNIT = Decimal("1e-9")
 
@@ -17,13 +17,13 @@ class StageUse(Part):
     """Model that is asked; for a route, the one of this bucket."""
     setting: str
     """Position of its knob."""
-    calls: float
+    calls: Real
     """Expected calls once the stage is reached."""
     check: str
     """What decides whether the answer is taken; empty where nothing does."""
     threshold: str
     """From where it is taken, or the bucket of a route; empty where there is none."""
-    reach: float
+    reach: Real
     """Share of the line's requests that reach the stage, 0 to 1."""
 
 
@@ -32,7 +32,7 @@ class PathUse(Part):
 
     stages: int
     """Stages run, or calls made by a vote or best-of, from 1."""
-    share: float
+    share: Real
     """Share of the line's requests that go this way, 0 to 1."""
     usd_per_request: Amount
     """Mean dollars of a request that goes this way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from costplan.plan.part import Amount, ClassName, Number, Part
+from costplan.plan.part import Amount, ClassName, MonthName, Number, Part, Real
 
 
 class Pick(Part):
@@ -18,9 +18,9 @@ class Pick(Part):
     """Share of the class's requests, 0 to 1."""
     usd: Amount
     """Dollars per period, at list price."""
-    accuracy: float
+    accuracy: Real
     """Share of right answers that is expected, 0 to 1."""
-    month: str | None = None
+    month: MonthName | None = None
     """Month of a plan over a horizon, "2027-01"; null where the plan has one period."""
 
 
@@ -35,7 +35,7 @@ class Stop(Part):
     """Dollars at list price, without GPUs."""
     value: Number
     """Value that it should bring."""
-    accuracy: float
+    accuracy: Real
     """Mean accuracy over all requests."""
     mean_latency_s: Number | None
     """Mean seconds per request; null where unknown."""
@@ -63,5 +63,5 @@ class ProviderBill(Part):
     """Dollars at list price."""
     usd: Amount
     """Dollars after tiers and commitments."""
-    month: str | None = None
+    month: MonthName | None = None
     """Month of a plan over a horizon, "2027-01"; null where the plan has one period."""

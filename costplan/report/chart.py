@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 HEIGHT = 10
+LARGEST = 1e15
+"""Largest number that is drawn."""
 TICK = 10
 """Columns between two marks of the horizontal axis."""
 MARGIN = 18
@@ -52,6 +54,8 @@ def draw_curve(
     import plotille
     from rich.text import Text
 
+    if any(abs(number) > LARGEST for point in (*points, *marks) for number in point):
+        return Text(f"{title}: too large to draw")
     figure = plotille.Figure()
     figure.width, figure.height = max(width - MARGIN, 20), height
     figure.with_colors = False

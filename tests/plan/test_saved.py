@@ -1,0 +1,76 @@
+"""Saved plans that somebody has changed by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+from decimal import Decimal
+
+import pytest
+
+from costplan.domain.errors import InputError
+from costplan.plan.build import build_plan
+from costplan.plan.saved import dump_plan, read_plan
+from costplan.report.csv import write_csv
+from costplan.report.terminal import render
+
+ODD = (
+    None, "", "x", -1, 0, 1e300, float("nan"), float("inf"), [], {}, "NaN", "1e999999", "-0", True,
+    "\x1b[2J\x00", "[/x]", 10**400, "2027-13", "=cmd()",
+)  # fmt: skip
+
+
+def list_places(node, place=()):
+    """Every place of a document, the first two items of a list only."""
+    yield place
+    children = (
+        node.items()
+        if isinstance(node, dict)
+        else enumerate(node[:2])
+        if isinstance(node, list)
+        else ()
+    )
+    for key, child in children:
+        yield from list_places(child, (*place, key))
+
+
+def put(document, place, value):
+    """A copy of a document with another value at a place."""
+    if not place:
+        return value
+    changed = copy.deepcopy(document)
+    node = changed
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = value
+    return changed
+
+
+@pytest.fixture
+def document(case, stated):
+    """A small plan as JSON."""
+    task = {
+        "name": "chat",
+        "requests": 10,
+        "options": [stated("fast", "0.5", "1"), stated("deep", "0.9", "3")],
+    }
+    return json.loads(dump_plan(build_plan(case([task], ceilings={"usd": Decimal("20.5")}))))
+
+
+def test_a_tampered_plan_is_a_fault_or_shows(document, tmp_path):
+    """Whatever stands at any place: faults, or a plan that can be shown and booked."""
+    from rich.console import Console
+
+    path = tmp_path / "plan.json"
+    read = 0
+    for place in list_places(document):
+        for value in ODD:
+            path.write_text(json.dumps(put(document, place, value)), "utf-8")
+            with contextlib.suppress(InputError):
+                plan = read_plan(path)
+                read += 1
+                render(plan, Console(file=io.StringIO(), width=100, markup=False))
+                write_csv(plan)
+    assert read
