@@ -183,6 +183,15 @@ def _list_pools(problem: Problem, audit: Audit) -> list[PoolUse]:
     ]
 
 
+def _least_above(problem: Problem) -> Decimal | None:
+    """Least bill of a plan, where it is above the dollar ceiling by a hair only."""
+    from costplan.solve.least import least_usd
+
+    ceiling = problem.limits.usd
+    least = None if ceiling is None else least_usd(problem)
+    return least if least is not None and ceiling is not None and least > ceiling else None
+
+
 def _round_up(usd: Decimal | None) -> Decimal | None:
     """Round up to the cent: less would not do."""
     return None if usd is None else usd.quantize(CENT, rounding=ROUND_CEILING)
@@ -208,6 +217,7 @@ def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: 
     from costplan.solve.conflict import conflict_of
 
     conflict = conflict_of(problem)
+    least = conflict.least_usd if conflict else _least_above(problem)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
@@ -231,13 +241,13 @@ def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: 
                 )
                 for member in (conflict.limits if conflict else ())
             ],
-            "smallest_usd": _round_up(conflict.least_usd) if conflict else None,
+            "smallest_usd": _round_up(least),
             "next_steps": (),
             "frontier": (),
             "evidence": (),
             "considered": (),
             "assumptions": (),
-            "warnings": list_least(case) if conflict and conflict.least_usd is not None else (),
+            "warnings": list_least(case) if least is not None else (),
         }
     )
     return draft.model_copy(update={"verdict": pronounce(draft)})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from costplan.plan.probing_costs import expect_costs
+from costplan.plan.probing_costs import Costs, expect_costs
 from costplan.plan.probing_run import Live, first_steps, left_to_gain, think
 from costplan.plan.probing_stage import Row
 from costplan.probe.schedule import Posterior, Step
@@ -70,7 +70,7 @@ def forecast(
     before, sure = left_to_gain(scratch), scratch.advice.weakest
     limit = math.inf if max_usd is None else float(max_usd)
     count = FEW_RUNS if int(live.candidates.sum()) > LARGE else RUNS
-    runs = [_draw(live, limit, tolerance, grid=grid, seed=seed) for seed in range(count)]
+    runs = [_draw(live, costs, limit, tolerance, grid=grid, seed=seed) for seed in range(count)]
     spent = [run.usd for run in runs]
     asked = [float(run.calls) for run in runs]
     return Forecast(
@@ -127,14 +127,15 @@ def _price(
     return calls, usd, most
 
 
-def _draw(live: Live, limit: float, tolerance: float, *, grid: bool, seed: int) -> _Run:
+def _draw(
+    live: Live, costs: Costs, limit: float, tolerance: float, *, grid: bool, seed: int
+) -> _Run:
     """Draw what is true from what is believed, and run the rule on answers drawn from that."""
     import numpy as np
 
     rng = np.random.default_rng([live.stage.case.workload.seed, seed])
     assert live.believed is not None
     truth = _true_accuracies(live.believed.posterior, rng)
-    costs = expect_costs(live.stage, live.lineup)
     run = _copy(live)
     rows: list[Row] = []
     calls, spent, most = 0, 0.0, Decimal(0)

@@ -118,7 +118,7 @@ def _surely_reaches(solved: Solved, target: Decimal) -> bool:
 
 def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
     from costplan.solve.room import solve
-    from costplan.solve.solution import Status
+    from costplan.solve.solution import Solution, Status
 
     try:
         solution = solve(problem, solver=manner.solver, time_limit_s=manner.time_limit_s)
@@ -128,7 +128,8 @@ def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
         ) from error
     if solution.status is Status.LIMIT:
         if manner.time_limit_s is None:
-            raise LimitError("no plan could be made exact: the limits leave no room; loosen one")
+            # Floats found a plan that no exact one follows: the limits miss by a hair.
+            return Solution(Status.INFEASIBLE, solution.solver)
         raise LimitError("the time limit came before any plan; give it more with --time-limit")
     if not solution.has_plan:
         return solution
