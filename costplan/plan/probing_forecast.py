@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from costplan.plan.probing_costs import Costs, expect_costs
 from costplan.plan.probing_run import Live, first_steps, left_to_gain, think
 from costplan.plan.probing_stage import Row
-from costplan.probe.schedule import Posterior, Step
+from costplan.probe.schedule import Posterior, Step, root_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ FEW_RUNS = 3
 """Runs of a large probe, where each takes seconds."""
 LARGE = 40
 """Candidates of all classes from which a probe is large."""
-MOST_ROUNDS = 60
+MOST_ROUNDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +158,8 @@ def _true_accuracies(posterior: Posterior, rng: np.random.Generator) -> Array:
 
     found = np.zeros_like(posterior.logit)
     for c in range(len(found)):
-        level, vectors = np.linalg.eigh(posterior.covariance[c])
-        noise = rng.standard_normal(len(level)) * np.sqrt(np.maximum(level, 0.0))
-        found[c] = posterior.logit[c] + vectors @ noise
+        noise = rng.standard_normal(found.shape[1])
+        found[c] = posterior.logit[c] + root_of(posterior.covariance[c]) @ noise
     return np.asarray(1 / (1 + np.exp(-found)))
 
 

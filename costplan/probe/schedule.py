@@ -202,8 +202,7 @@ def _information(posterior: Posterior, cost: Array, aim: Aim, seed: int) -> tupl
     normal = np.concatenate([normal, -normal])  # antithetic: half the noise
     gain, share = np.zeros((classes, options)), np.zeros((classes, options))
     for c in range(classes):
-        level, vectors = np.linalg.eigh(posterior.covariance[c])
-        root = vectors * np.sqrt(np.maximum(level, 0.0))
+        root = root_of(posterior.covariance[c])
         drawn = posterior.logit[c] + normal @ root.T
         accuracy = 1 / (1 + np.exp(-drawn))
         if aim.floor is not None:
@@ -215,6 +214,18 @@ def _information(posterior: Posterior, cost: Array, aim: Aim, seed: int) -> tupl
         gain[c] = np.bincount(best, better, minlength=options) / len(value)
         share[c] = np.bincount(best, minlength=options) / len(value)
     return gain, share
+
+
+def root_of(covariance: Array) -> Array:
+    """Give a matrix R with R R' = covariance, (M, M); what is not positive counts as 0."""
+    import numpy as np
+
+    scale = max(float(np.diagonal(covariance).max(initial=0.0)), 1e-12)
+    try:
+        return np.asarray(np.linalg.cholesky(covariance + 1e-9 * scale * np.eye(len(covariance))))
+    except np.linalg.LinAlgError:  # ten times slower, for matrices that rounding has bent
+        level, vectors = np.linalg.eigh(covariance)
+        return np.asarray(vectors * np.sqrt(np.maximum(level, 0.0)))
 
 
 def _steps(gain: Array, shares: Array, value: Array, asking: Asking) -> tuple[Step, ...]:
