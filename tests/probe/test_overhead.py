@@ -26,7 +26,7 @@ from costplan.providers.transport import Client
 
 SERVER = Path(__file__).parent / "fault_server.py"
 AT_ONCE = 64
-QUIET = 1.0
+QUIET = 3.0
 """Load of the machine above which waiting for a core would be measured as overhead."""
 
 
