@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -207,3 +209,34 @@ def test_the_rule_needs_fewer_dollars_where_there_are_many_options():
     rows, _ = compare(world, 0.5, 6, [6, 10, 15, 22, 32, 46, 66, 100], beta_posterior)
     assert rows
     assert np.median([ratio for _, _, ratio in rows]) <= 0.6
+
+
+def test_an_option_near_the_floor_is_asked():
+    """Where a class has a floor, knowing whether its cheap option reaches it is worth more."""
+    posterior, aim, asking = setting([[1.0, 2.5]], 0.3, [[1, 30]], 5)
+    free = advise(posterior, aim, asking)
+    near = advise(posterior, replace(aim, floor=np.array([0.73])), asking)
+    assert near.evpi[0] > free.evpi[0]
+
+
+def test_what_cannot_be_asked_is_left_to_those_that_can():
+    """An option that is closed gets no step; with every option closed nothing is asked."""
+    posterior, aim, asking = setting([[1.0, 1.1, 1.05]], 0.4, [[1, 1, 1]], 99)
+    closed = replace(asking, closed=np.array([[False, True, False]]))
+    steps = advise(posterior, aim, closed).steps
+    assert steps
+    assert all(m != 1 for step in steps for m, _ in step.up_to)
+    assert all(
+        m != 1
+        for step in first_steps(aim, replace(closed, asked=asking.asked * 0))
+        for m, _ in step.up_to
+    )
+    shut = replace(asking, closed=np.ones((1, 3), bool))
+    assert advise(posterior, aim, shut).steps == ()
+
+
+def test_the_others_are_asked_when_no_challenger_has_a_question_left():
+    """A class goes on with its other options once those that carry most of the gain are through."""
+    posterior, aim, asking = setting([[1.0, 1.05, 0.9]], 0.5, [[1, 1, 1]], 99, available=20)
+    late = replace(asking, asked=np.array([[20, 20, 8]]))
+    assert [m for m, _ in advise(posterior, aim, late).steps[0].up_to] == [2]
