@@ -100,8 +100,9 @@ def _draw(belief: Belief, options: list[Option], seed: int) -> Floats:
     covariance = belief.own[np.ix_(places, places)] + loading @ belief.shared @ loading.T
     spread, turn = np.linalg.eigh(belief.widen**2 * covariance)
     noise = np.random.default_rng(seed).standard_normal((DRAWS, len(places)))
-    scaled = noise * np.sqrt(np.maximum(spread, 0.0))
-    drawn = np.asarray(sigmoid(belief.logit[places] + scaled @ turn.T))
+    # The symmetric root is the only one that no solver's choice of signs changes.
+    root = (turn * np.sqrt(np.maximum(spread, 0.0))) @ turn.T
+    drawn = np.asarray(sigmoid(belief.logit[places] + noise @ root))
     return np.stack([_move(option, drawn, place) for option in options], axis=1)
 
 
