@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from costplan.cli.arguments import PlanPath
-from costplan.cli.collection import paused_collection
+from costplan.domain.collection import paused_collection
 
 
 def report(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costplan.cli.arguments import AsJson, PlanPath, parse_number
-from costplan.cli.collection import paused_collection
+from costplan.domain.collection import paused_collection
 
 if TYPE_CHECKING:
     from costplan.domain.profile import Profile

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     WithJsonSchema,
 )
 
@@ -28,6 +28,7 @@ class Part(Record):
 
 MOST_DIGITS = 40
 """Powers of ten, up and down, that a number of a plan may have."""
+_SMALLEST, _LARGEST = 1e-40, 1e40
 ClassName = Annotated[str, Field(alias="class")]
 
 
@@ -35,21 +36,29 @@ def _write_number(number: Decimal) -> int | float:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def _read_decimal(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("a truth value is no number")
-    return Decimal(str(value)) if isinstance(value, int | float) else value
-
-
-def _read_number(value: object) -> object:
-    number = _read_decimal(value)
-    return Decimal(repr(float(_hold(number)))) if isinstance(number, Decimal) else number
-
-
 def _hold(number: Decimal) -> Decimal:
     if not number.is_finite() or (number != 0 and abs(number.adjusted()) > MOST_DIGITS):
         raise ValueError("out of range for a number of a plan")
     return number
+
+
+def _read_decimal(value: object) -> Decimal:
+    # Nearly all numbers of a large plan come this way, so what JSON holds is looked at first.
+    kind = type(value)
+    if kind is str or kind is int or kind is float:
+        try:
+            return _hold(Decimal(str(value)))
+        except InvalidOperation:
+            raise ValueError("is no decimal number") from None
+    if isinstance(value, Decimal):
+        return _hold(value)
+    raise ValueError("a truth value is no number" if kind is bool else "is no number")
+
+
+def _read_number(value: object) -> Decimal:
+    if type(value) is float and (_SMALLEST < value < _LARGEST or _SMALLEST < -value < _LARGEST):
+        return Decimal(repr(value))
+    return Decimal(repr(float(_read_decimal(value))))
 
 
 def _read_day(value: str) -> str:
@@ -68,24 +77,21 @@ def _write_amount(amount: Decimal) -> str:
 
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_read_decimal),
-    AfterValidator(_hold),
+    PlainValidator(_read_decimal),
     PlainSerializer(_write_amount, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
 ]
 """Dollars, exact; a decimal string in JSON."""
 Number = Annotated[
     Decimal,
-    BeforeValidator(_read_number),
-    AfterValidator(_hold),
+    PlainValidator(_read_number),
     PlainSerializer(_write_number, return_type=float, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]
 """A count, share or time, to the digits that a number in JSON keeps."""
 Quantity = Annotated[
     Decimal,
-    BeforeValidator(_read_decimal),
-    AfterValidator(_hold),
+    PlainValidator(_read_decimal),
     WithJsonSchema(
         {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}]}
     ),

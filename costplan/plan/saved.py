@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
+from costplan.domain.collection import paused_collection
 from costplan.domain.errors import Fault, InputError
 from costplan.plan.model import SCHEMA_VERSION, Plan
 
@@ -23,7 +26,8 @@ def read_plan(path: Path) -> Plan:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise _refuse(path, "larger than 256 MiB; this is no plan")
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+        with paused_collection():
+            content = _parse(path.read_bytes())
     except OSError as error:
         raise _refuse(path, f"cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -34,7 +38,8 @@ def read_plan(path: Path) -> Plan:
         said = content["schema_version"]
         raise _refuse(path, f"schema_version is {said!r}; this version reads {SCHEMA_VERSION}")
     try:
-        return Plan.model_validate(content)
+        with paused_collection():
+            return Plan.model_validate(content)
     except ValidationError as error:
         raise InputError(
             Fault(
@@ -45,6 +50,14 @@ def read_plan(path: Path) -> Plan:
             )
             for detail in error.errors(include_url=False)
         ) from error
+
+
+def _parse(raw: bytes) -> object:
+    """Parse JSON by the quick parser, and by the one with clear complaints where that fails."""
+    try:
+        return from_json(raw.removeprefix(codecs.BOM_UTF8))
+    except ValueError:
+        return json.loads(raw.decode("utf-8-sig"))
 
 
 def _refuse(path: Path, message: str) -> InputError:
