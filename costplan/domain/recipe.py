@@ -9,6 +9,20 @@ Setting = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """What a stage takes per request of the policy, whether the request reaches it or not."""
+
+    usd: float
+    """Dollars of its calls and of its check."""
+    input_tokens: float | None = None
+    """Input tokens; None where unknown."""
+    output_tokens: float | None = None
+    """Output tokens, reasoning included."""
+    reasoning_tokens: float | None = None
+    """Reasoning tokens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A stage of a policy: who is asked, how often, and what decides."""
 
@@ -22,6 +36,10 @@ class Stage:
     """From where it is taken: "3 of 5 alike", "confidence 0.8"; empty for a test."""
     reach: float
     """Expected share of the requests that reach the stage, 0 to 1."""
+    spend: Spend | None = None
+    """Its part of what the policy takes; None where it is all of it, or not known apart."""
+    provider: str = ""
+    """Who serves it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ evidence says (tokens, dollars, accuracies), then the choices; GPUs and contract
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Literal
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.money import EXACT
+from costplan.plan.line_price import Offer, find_price, group_prices, offer_of, price_line
 from costplan.plan.model import Line, Plan, PriceUsed
 
 Cause = Literal["volumes", "prices", "evidence", "choices", "gpus", "contracts"]
@@ -20,7 +21,6 @@ CAUSES: tuple[Cause, ...] = ("volumes", "prices", "evidence", "choices", "gpus",
 CLASS_CAUSES: tuple[Cause, ...] = ("volumes", "prices", "evidence", "choices")
 Unit = tuple[str, str | None]
 """Class and month."""
-_NEAR = Decimal("1e-9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +185,8 @@ class _Seen:
 class _Market:
     """What the second plan says of the first plan's choices."""
 
-    before: Mapping[tuple[str, str, bool], list[PriceUsed]]
-    after: Mapping[tuple[str, str, bool], list[PriceUsed]]
+    before: Mapping[Offer, Sequence[PriceUsed]]
+    after: Mapping[Offer, Sequence[PriceUsed]]
     seen: Mapping[tuple[str, str], _Seen]
     """By the key of a class, which names its month, and option."""
 
@@ -201,7 +201,7 @@ class _Market:
         for line in after.lines:
             facts = _Seen(line.usd_per_request, line.accuracy.mean)
             seen[_key(line.task_class, line.month), line.option] = facts
-        return cls(_by_model(before.prices), _by_model(after.prices), seen)
+        return cls(group_prices(before.prices), group_prices(after.prices), seen)
 
     def find(self, name: str, option: str, month: str | None) -> _Seen | None:
         """Find what the second plan says of an option."""
@@ -209,19 +209,14 @@ class _Market:
 
     def reprice(self, line: Line) -> Decimal | None:
         """Give a line's dollars per request at the second plan's price; None where unknown."""
-        key = (line.model, line.provider, line.batch)
-        old, new = self.before.get(key, []), self.after.get(key, [])
-        for place, price in enumerate(old):
-            cost = _price_line(line, price)
-            if cost is None or abs(cost - line.usd) > _NEAR * max(line.usd, Decimal(1)):
-                continue
-            if len(new) == len(old) and _rates(new[place]) == _rates(price):
-                return _per_request(line, line.usd)
-            if len(new) == len(old):
-                priced = _price_line(line, new[place])
-                return None if priced is None else _per_request(line, priced)
+        place = find_price(line, self.before)
+        old, new = (prices.get(offer_of(line), ()) for prices in (self.before, self.after))
+        if place is None or len(new) != len(old):
             return None
-        return None
+        if _rates(new[place]) == _rates(old[place]):
+            return _per_request(line, line.usd)
+        priced = price_line(line, new[place])
+        return None if priced is None else _per_request(line, priced)
 
 
 def _key(name: str, month: str | None) -> str:
@@ -229,29 +224,8 @@ def _key(name: str, month: str | None) -> str:
     return name if month is None else f"{name} {month}"
 
 
-def _by_model(prices: Iterable[PriceUsed]) -> dict[tuple[str, str, bool], list[PriceUsed]]:
-    grouped: dict[tuple[str, str, bool], list[PriceUsed]] = {}
-    for price in prices:
-        grouped.setdefault((price.model, price.provider, price.batch), []).append(price)
-    return grouped
-
-
 def _rates(price: PriceUsed) -> tuple[Decimal, Decimal | None, Decimal]:
     return price.input_usd_per_mtok, price.cached_input_usd_per_mtok, price.output_usd_per_mtok
-
-
-def _price_line(line: Line, price: PriceUsed) -> Decimal | None:
-    if line.input_tokens is None or line.output_tokens is None:
-        return None
-    cached = line.cached_input_tokens or Decimal(0)
-    cached_price = price.cached_input_usd_per_mtok
-    if cached_price is None:
-        cached_price = price.input_usd_per_mtok
-    return (
-        (line.input_tokens - cached) * price.input_usd_per_mtok
-        + cached * cached_price
-        + line.output_tokens * price.output_usd_per_mtok
-    ).scaleb(-6)
 
 
 def _per_request(line: Line, usd: Decimal) -> Decimal:
@@ -370,7 +344,7 @@ def _ceilings(before: Plan, after: Plan) -> Iterable[Change]:
 
 
 def _price_changes(before: Plan, after: Plan) -> Iterable[Change]:
-    old, new = _by_model(before.prices), _by_model(after.prices)
+    old, new = group_prices(before.prices), group_prices(after.prices)
     for key in dict.fromkeys([*old, *new]):
         if key not in old or key not in new or len(old[key]) != len(new[key]):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -66,8 +67,11 @@ def end_period(start: dt.date, period: str) -> dt.date:
     """Give the last day of a period that starts on a day."""
     if period in DAYS_PER:
         return start + dt.timedelta(days=DAYS_PER[period] - 1)
-    count = start.year * 12 + start.month - 1 + MONTHS_PER[period]
+    return add_months(start, MONTHS_PER[period]) - dt.timedelta(days=1)
+
+
+def add_months(day: dt.date, months: int) -> dt.date:
+    """Give the same day some months later, or the last one of a month that is too short."""
+    count = day.year * 12 + day.month - 1 + months
     year, month = count // 12, count % 12 + 1
-    after = dt.date(year + month // 12, month % 12 + 1, 1)
-    days = (after - dt.timedelta(days=1)).day
-    return dt.date(year, month, min(start.day, days)) - dt.timedelta(days=1)
+    return dt.date(year, month, min(day.day, calendar.monthrange(year, month)[1]))

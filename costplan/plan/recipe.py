@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import math
+from collections.abc import Sequence
+from decimal import Decimal, localcontext
 
+from costplan.domain.money import EXACT, round_to_foot
 from costplan.domain.option import Option
+from costplan.domain.recipe import Spend
 from costplan.plan.part import Amount, Number, Part, Real
 
 USD_UNIT = Decimal("1e-9")
+TOKEN_UNIT = Decimal("0.1")
 
 
 class StageUse(Part):
@@ -25,6 +30,17 @@ class StageUse(Part):
     """From where it is taken, or the bucket of a route; empty where there is none."""
     reach: Real
     """Share of the line's requests that reach the stage, 0 to 1."""
+    provider: str = ""
+    """Who serves it."""
+    usd_per_request: Amount | None = None
+    """Dollars that the stage, with its check, takes per request of the line, reached or not; those
+    of all stages add up to the line's. Null where they are not known apart."""
+    input_tokens: Number | None = None
+    """Input tokens that it takes per request of the line; null where unknown."""
+    output_tokens: Number | None = None
+    """Output tokens that it takes per request of the line."""
+    reasoning_tokens: Number | None = None
+    """Reasoning tokens that it takes per request of the line."""
 
 
 class PathUse(Part):
@@ -46,6 +62,18 @@ def list_stages(option: Option) -> tuple[StageUse, ...]:
     """Write the stages of an option's policy; none for a single call."""
     if option.recipe is None:
         return ()
+    stages = option.recipe.stages
+    usd = _apportion(
+        option.usd_per_request, [_read(stage.spend, "usd") for stage in stages], USD_UNIT
+    )
+    tokens = [
+        _apportion(
+            getattr(option, name),
+            [_read(stage.spend, name) for stage in stages],
+            TOKEN_UNIT,
+        )
+        for name in ("input_tokens", "output_tokens", "reasoning_tokens")
+    ]
     return tuple(
         StageUse(
             model=stage.setting[0],
@@ -54,9 +82,34 @@ def list_stages(option: Option) -> tuple[StageUse, ...]:
             check=stage.check,
             threshold=stage.threshold,
             reach=stage.reach,
+            provider=stage.provider,
+            usd_per_request=usd[place],
+            input_tokens=tokens[0][place],
+            output_tokens=tokens[1][place],
+            reasoning_tokens=tokens[2][place],
         )
-        for stage in option.recipe.stages
+        for place, stage in enumerate(stages)
     )
+
+
+def _read(spend: Spend | None, name: str) -> float | None:
+    return None if spend is None else getattr(spend, name)
+
+
+def _apportion(
+    whole: Decimal | None, parts: Sequence[float | None], unit: Decimal
+) -> Sequence[Decimal | None]:
+    """Share out an amount in proportion, so that the parts add up to it; Nones where unknown."""
+    if whole is None or len(parts) == 1:
+        return [whole] * len(parts)
+    known = [Decimal(repr(part)) for part in parts if part is not None and math.isfinite(part)]
+    if len(known) < len(parts):
+        return [None] * len(parts)
+    with localcontext(EXACT):
+        summed = sum(known, Decimal(0))
+        if not summed:
+            return [Decimal(0)] * len(parts) if not whole else [None] * len(parts)
+        return round_to_foot([whole * part / summed for part in known], unit)
 
 
 def list_paths(option: Option) -> tuple[PathUse, ...]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.price import UnknownPriceError
 from costplan.domain.profile import Profile
+from costplan.plan.line_price import (
+    Offer,
+    Tokens,
+    find_price,
+    group_prices,
+    offer_of,
+    price_tokens,
+    rates_of,
+    tokens_of,
+)
 from costplan.plan.model import Line, Plan, PriceUsed
 
-Tokens = tuple[Decimal, Decimal, Decimal]
-"""Uncached input, cached input, output."""
-_NEAR = Decimal("1e-9")
 _MILLION = Decimal(1_000_000)
 
 
@@ -39,7 +46,7 @@ class Way:
 
     def price(self, tokens: Tokens) -> Decimal | None:
         """Give what tokens cost at the plan's prices; None without."""
-        return None if self.rates is None else _dot(tokens, self.rates)
+        return None if self.rates is None else price_tokens(tokens, self.rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,12 @@ def share_plan(plan: Plan, days: Mapping[dt.date, Decimal], *, net: bool = False
         _check_months(months, days)
     portions = {month: _portion(plan, month, days) for month in {line.month for line in plan.lines}}
     terms = _terms(plan) if net else {}
+    prices = group_prices(plan.prices)
     shares = []
     for line in plan.lines:
         part = portions[line.month]
         left = terms.get((line.provider, line.month), Decimal(1))
-        tokens, rates = _tokens(line), _rates(line, plan.prices)
+        tokens, rates = tokens_of(line), _rates(line, prices)
         shares.append(
             Share(
                 line,
@@ -127,10 +135,12 @@ class ListPrices:
         profile = self.profiles.get(model)
         if profile is None:
             return None
-        from costplan.files.prices import find_price
+        from costplan.files import prices
 
         try:
-            price = find_price(model, profile, as_of=self.day, batch=False, input_tokens=Decimal(0))
+            price = prices.find_price(
+                model, profile, as_of=self.day, batch=False, input_tokens=Decimal(0)
+            )
         except UnknownPriceError:
             return None
         rates = (
@@ -139,11 +149,6 @@ class ListPrices:
             price.output_usd_per_mtok,
         )
         return _scale(rates, 1 / _MILLION)
-
-
-def price_tokens(tokens: Tokens, rates: Tokens) -> Decimal:
-    """Give what tokens cost at dollars per token."""
-    return _dot(tokens, rates)
 
 
 def _check_months(months: set[str], days: Mapping[dt.date, Decimal]) -> None:
@@ -187,44 +192,29 @@ def _terms(plan: Plan) -> dict[tuple[str, str | None], Decimal]:
     }
 
 
-def _tokens(line: Line) -> Tokens | None:
-    if line.input_tokens is None or line.output_tokens is None:
-        return None
-    cached = min(line.cached_input_tokens or Decimal(0), line.input_tokens)
-    return line.input_tokens - cached, cached, line.output_tokens
-
-
-def _rates(line: Line, prices: Iterable[PriceUsed]) -> Tokens | None:
+def _rates(line: Line, prices: Mapping[Offer, Sequence[PriceUsed]]) -> Tokens | None:
     """Find the price that the line's dollars follow from.
 
     Where none gives them to the digit, as with dollars that were measured, the first price of the
     model is stretched until it does.
     """
-    tokens = _tokens(line)
+    tokens = tokens_of(line)
     if tokens is None:
         return None
-    near: Tokens | None = None
-    for price in prices:
-        if (price.model, price.provider, price.batch) != (line.model, line.provider, line.batch):
-            continue
+    offered = prices.get(offer_of(line), ())
+    place = find_price(line, prices)
+    if place is not None:
+        return _per_token(offered[place])
+    for price in offered:
         rates = _per_token(price)
-        cost = _dot(tokens, rates)
-        if abs(cost - line.usd) <= _NEAR * max(line.usd, Decimal(1)):
-            return rates
-        if near is None and cost > 0 and line.policy == "single":
-            near = _scale(rates, line.usd / cost)
-    return near
+        cost = price_tokens(tokens, rates)
+        if cost > 0 and line.policy == "single":
+            return _scale(rates, line.usd / cost)
+    return None
 
 
 def _per_token(price: PriceUsed) -> Tokens:
-    cached = price.cached_input_usd_per_mtok
-    fresh = price.input_usd_per_mtok
-    rates = (fresh, fresh if cached is None else cached, price.output_usd_per_mtok)
-    return _scale(rates, 1 / _MILLION)
-
-
-def _dot(tokens: Tokens, rates: Tokens) -> Decimal:
-    return sum((t * r for t, r in zip(tokens, rates, strict=True)), Decimal(0))
+    return _scale(rates_of(price), 1 / _MILLION)
 
 
 def _scale(numbers: Tokens, factor: Decimal) -> Tokens:

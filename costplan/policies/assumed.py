@@ -16,7 +16,7 @@ from costplan.domain.estimate import Estimate, Grade
 from costplan.domain.option import Option
 from costplan.domain.policy import BestOf, Cascade, Check, Policy, Route, Vote
 from costplan.domain.policy_text import write_policy
-from costplan.domain.recipe import Path, Stage
+from costplan.domain.recipe import Path, Spend, Stage
 from costplan.policies.estimate import PolicyEstimate
 from costplan.policies.facts import NotMeasured
 from costplan.policies.joint import (
@@ -170,6 +170,7 @@ def _cascade(spec: Cascade, options: Sequence[Option], how: Assumed) -> _Made:
             "" if check is None else say_check(check),
             "" if check is None else say_threshold(check),
             share,
+            _spend(option, share, check),
         )
         for option, check, share in zip(options, checks, reach, strict=True)
     )
@@ -184,6 +185,16 @@ def _cascade(spec: Cascade, options: Sequence[Option], how: Assumed) -> _Made:
         for k, option in enumerate(options)
     }
     return _Made(accuracy, stages, paths, calls, 1.0, mean, said, lean)
+
+
+def _spend(option: Option, share: float, check: Check | None) -> Spend:
+    """Give what a stage that a share of the requests reaches takes per request of the policy."""
+    tokens = (
+        None if number is None else share * float(number)
+        for number in (option.input_tokens, option.output_tokens, option.reasoning_tokens)
+    )
+    usd = float(option.usd_per_request) + (float(check.usd) if check else 0.0)
+    return Spend(share * usd, *tokens)
 
 
 def _paths_of_calls(
@@ -229,9 +240,12 @@ def _route(spec: Route, options: Mapping[str, Option]) -> _Made:
         for end in ("low", "mean", "high")
     )
     stages = tuple(
-        Stage((option.model, option.setting), 1.0, "", f"{spec.by} {name}", share)
+        Stage(
+            (option.model, option.setting), 1.0, "", f"{spec.by} {name}", share,
+            _spend(option, share, None),
+        )
         for name, share, option in parts
-    )
+    )  # fmt: skip
     calls: dict[str, float] = {}
     for _, share, option in parts:
         calls[option.name] = calls.get(option.name, 0.0) + share

@@ -10,7 +10,7 @@ import numpy as np  # noqa: TID253 - this room is about arrays
 from costplan.domain.estimate import Grade
 from costplan.domain.policy import Cascade, Check, Policy
 from costplan.domain.policy_text import write_policy
-from costplan.domain.recipe import Path, Setting, Stage
+from costplan.domain.recipe import Path, Setting, Spend, Stage
 from costplan.policies.estimate import (
     PolicyEstimate,
     Trust,
@@ -197,6 +197,7 @@ def play_cascade(cascade: Cascade, evidence: Evidence) -> Played:
                 check="" if check is None else say_check(check),
                 threshold="" if check is None else say_threshold(check),
                 reach=float(walked.reach[k].mean()),
+                spend=_spend(stage, walked.reach[k]),
             )
             for k, (column, stage, check) in enumerate(zip(columns, stages, checks, strict=True))
         ),
@@ -246,6 +247,19 @@ def _enough_samples(
     if len(kept) < max(FEWEST_QUESTIONS, len(questions) / 2):
         raise NotMeasured("too few questions have the samples that agreement compares")
     return kept
+
+
+def _spend(stage: Facts, reach: Array) -> Spend:
+    """Give what a stage takes of the dollars and tokens of a mean request."""
+
+    def mean(amounts: Array) -> float:
+        return float(np.where(reach > 0, reach * amounts, 0.0).mean())
+
+    tokens = {name: mean(amounts) for name, amounts in stage.tokens.items()}
+    return Spend(
+        mean(stage.usd),
+        **{name: None if np.isnan(number) else number for name, number in tokens.items()},
+    )
 
 
 def _add_tokens(stages: Sequence[Facts], reach: Array) -> dict[str, Array]:

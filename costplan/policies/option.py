@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from costplan.domain.option import Option, Source
+from costplan.domain.recipe import Stage
 from costplan.policies.estimate import PolicyEstimate
 from costplan.policies.facts import NotMeasured
 
@@ -73,9 +74,20 @@ def make_option(
         output_tokens=got,
         reasoning_tokens=_tokens(estimate.reasoning_tokens),
         policy=estimate.text,
-        recipe=replace(estimate.recipe, batch=batch),
+        recipe=replace(estimate.recipe, batch=batch, stages=_name_providers(estimate, by_setting)),
         price=None,
         notes=tuple(notes),
+    )
+
+
+def _name_providers(
+    estimate: PolicyEstimate, members: Mapping[tuple[str, str], Option]
+) -> tuple[Stage, ...]:
+    return tuple(
+        replace(stage, provider=members[stage.setting].provider)
+        if stage.setting in members
+        else stage
+        for stage in estimate.stages
     )
 
 

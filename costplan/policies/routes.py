@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np  # noqa: TID253 - this room is about arrays
 
 from costplan.domain.policy import Route
-from costplan.domain.recipe import Stage
+from costplan.domain.recipe import Spend, Stage
 from costplan.policies.estimate import standard_error
 from costplan.policies.facts import NotMeasured, times_of
 from costplan.policies.measured import FEWEST_QUESTIONS, Evidence, Played
@@ -77,7 +77,8 @@ def play_route(route: Route, evidence: Evidence) -> Played:
         taken.append(mine)
         weights.append(np.full(len(mine), part.share / max(len(mine), 1)))
         rule = part.rule or f"{route.by} {part.name}"
-        stages.append(Stage(table.settings[column], 1.0, "", rule, part.share))
+        spend = _spend(table, mine, column, part.share)
+        stages.append(Stage(table.settings[column], 1.0, "", rule, part.share, spend))
     asked, questions = np.concatenate(columns), np.concatenate(taken)
     # A question stands for its bucket's share: its values are scaled so that the plain mean over
     # questions is the mean over requests.
@@ -89,6 +90,17 @@ def play_route(route: Route, evidence: Evidence) -> Played:
         sd=float(variance**0.5),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
+
+
+def _spend(table: Table, questions: Index, column: int, share: float) -> Spend:
+    """Give what a bucket takes of the dollars and tokens of a mean request."""
+
+    def mean(name: str) -> float | None:
+        found = getattr(table, name)[questions, column]
+        return share * float(found.mean()) if len(found) and np.isfinite(found).all() else None
+
+    tokens = (mean(name) for name in ("input_tokens", "output_tokens", "reasoning_tokens"))
+    return Spend(mean("usd") or 0.0, *tokens)
 
 
 def _by_learning(route: Route, table: Table) -> tuple[Part, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
@@ -13,9 +13,9 @@ from costplan.domain.errors import Fault, InputError
 from costplan.domain.money import EXACT, round_to_foot
 from costplan.files.ledger import Account, Booking, Ledger
 from costplan.plan.model import Line, Plan
+from costplan.plan.months import add_months, end_period
+from costplan.report.slices import Slice, slice_line
 
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
-DAYS = {"day": 1, "week": 7}
 SCENARIO = "Budget"
 """What the rows are, beside actuals, in a planning system."""
 NOWHERE = Account()
@@ -42,12 +42,13 @@ class FinanceRow:
     account: Account
     vendor: str
     service: str
-    """"inference", "own GPUs" or "contract terms"."""
+    """"inference", "cascade, stage 1 of 2", "own GPUs" or "contract terms"."""
     task_class: str
     team: str
     model: str
     reasoning_effort: str
     requests: Decimal | None
+    """Requests that reach the model: those of a policy's stages are not to be added up."""
     input_tokens: Decimal | None
     output_tokens: Decimal | None
     reasoning_tokens: Decimal | None
@@ -56,6 +57,8 @@ class FinanceRow:
     cost_basis: str
     """"list", "batch", "pool" (paid as GPUs), "gpu" or "contract"."""
     expected_accuracy: float | None
+    option: str = ""
+    """Option of the plan that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,19 @@ def tabulate(
             [Fault("the plan has no lines: no plan keeps every limit", advice=plan.verdict)]
         )
     with localcontext(EXACT):
-        lumps = [*_pool_rows(plan), *_term_rows(plan)]
-    cents = round_to_foot([*(line.usd for line in plan.lines), *(lump.amount for lump in lumps)])
+        slices = [part for line in plan.lines for part in slice_line(line)]
+        lumps = list_lumps(plan)
+    cents = round_to_foot([*(part.usd for part in slices), *(lump.amount for lump in lumps)])
     unbooked: dict[str, None] = {}
     book = _Bookkeeper(ledger, unbooked)
-    rows = list(_line_rows(plan, cents, book))
+    rows = list(_line_rows(plan, slices, cents, book))
     rows += [
         replace(
             lump,
             amount=amount,
             account=book.find("", "", lump.vendor, lump.model, lump.service),
         )
-        for lump, amount in zip(lumps, cents[len(plan.lines) :], strict=True)
+        for lump, amount in zip(lumps, cents[len(slices) :], strict=True)
     ]
     return FinanceTable(
         rows=tuple(rows),
@@ -116,18 +120,16 @@ def period_of(plan: Plan, month: str | None) -> Period:
     """Give the period of a line's month, or the plan's own."""
     if month is not None:
         start = dt.date.fromisoformat(f"{month}-01")
-        return Period(month, start, _add_months(start, 1))
+        return Period(month, start, add_months(start, 1))
     start = dt.date.fromisoformat(plan.workload.starts)
     span = plan.workload.period
-    if span in DAYS:
-        return Period(start.isoformat(), start, start + dt.timedelta(days=DAYS[span]))
-    return Period(_label(start, span), start, _add_months(start, MONTHS[span]))
+    return Period(_label(start, span), start, end_period(start, span) + dt.timedelta(days=1))
 
 
 def split_into_months(period: Period) -> list[Period]:
     """Split a period of whole months; InputError for a day or a week."""
     months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month
-    if months == 0 or _add_months(period.start, months) != period.end:
+    if months == 0 or add_months(period.start, months) != period.end:
         raise InputError(
             [
                 Fault(
@@ -136,7 +138,7 @@ def split_into_months(period: Period) -> list[Period]:
                 )
             ]
         )
-    starts = [_add_months(period.start, i) for i in range(months + 1)]
+    starts = [add_months(period.start, i) for i in range(months + 1)]
     return [Period(f"{start:%Y-%m}", start, end) for start, end in itertools.pairwise(starts)]
 
 
@@ -154,13 +156,6 @@ def _label(start: dt.date, span: str) -> str:
     if span == "year" and (start.month, start.day) == (1, 1):
         return f"{start.year}"
     return start.isoformat()
-
-
-def _add_months(day: dt.date, months: int) -> dt.date:
-    count = day.year * 12 + day.month - 1 + months
-    year, month = count // 12, count % 12 + 1
-    following = dt.date(year + month // 12, month % 12 + 1, 1)
-    return dt.date(year, month, min(day.day, (following - dt.timedelta(days=1)).day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,26 +176,30 @@ class _Bookkeeper:
         return account
 
 
-def _line_rows(plan: Plan, cents: list[Decimal], book: _Bookkeeper) -> Iterator[FinanceRow]:
+def _line_rows(
+    plan: Plan, slices: Sequence[Slice], cents: Sequence[Decimal], book: _Bookkeeper
+) -> Iterator[FinanceRow]:
     periods = {month: period_of(plan, month) for month in {line.month for line in plan.lines}}
-    for line, amount in zip(plan.lines, cents, strict=False):
+    for part, amount in zip(slices, cents, strict=False):
+        line = part.line
         team = line.team or ""
         yield FinanceRow(
             periods[line.month],
-            book.find(line.task_class, team, line.provider, line.model, ""),
-            line.provider,
-            "inference",
+            book.find(line.task_class, team, part.provider, part.model, ""),
+            part.provider,
+            part.service,
             line.task_class,
             team,
-            line.model,
-            line.setting,
-            line.requests_planned,
-            line.input_tokens,
-            line.output_tokens,
-            line.reasoning_tokens,
+            part.model,
+            part.setting,
+            part.requests,
+            part.input_tokens,
+            part.output_tokens,
+            part.reasoning_tokens,
             amount,
             _basis(line),
             line.accuracy.mean,
+            line.option,
         )
 
 
@@ -208,6 +207,11 @@ def _basis(line: Line) -> str:
     if line.pool:
         return "pool"
     return "batch" if line.batch else "list"
+
+
+def list_lumps(plan: Plan) -> list[FinanceRow]:
+    """List what is paid beside the lines, exact: own GPUs, tiers and commitments."""
+    return [*_pool_rows(plan), *_term_rows(plan)]
 
 
 def _pool_rows(plan: Plan) -> Iterator[FinanceRow]:
@@ -223,7 +227,7 @@ def _pool_rows(plan: Plan) -> Iterator[FinanceRow]:
 def _term_rows(plan: Plan) -> Iterator[FinanceRow]:
     """Tiers and commitments: what a provider's bill differs by from list price."""
     assert plan.totals is not None
-    left = plan.totals.usd - plan.totals.usd_list
+    left = plan.totals.usd - sum((line.usd for line in plan.lines), Decimal(0))
     left -= sum((pool.usd for pool in plan.pools), Decimal(0))
     for bill in plan.bills:
         terms = bill.usd - bill.usd_list

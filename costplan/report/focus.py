@@ -9,15 +9,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
-from costplan.domain.money import EXACT
+from costplan.domain.money import EXACT, round_to_foot
 from costplan.files.ledger import Account, Booking, Ledger
+from costplan.plan.line_price import (
+    Offer,
+    find_price,
+    group_prices,
+    offer_of,
+    rates_of,
+    tokens_of,
+)
 from costplan.plan.model import Line, Plan, PriceUsed
 from costplan.report.csv import Neutralizer, leave, neutralize
-from costplan.report.finance import FinanceRow, Period, period_of, tabulate
+from costplan.report.finance import FinanceRow, Period, list_lumps, period_of
+from costplan.report.slices import INFERENCE, Slice, slice_line
 
 VERSIONS = ("1.2", "1.4")
 COLUMNS = (
@@ -42,8 +51,12 @@ PER_MILLION = "1000000 Tokens"
 ORGANISATION = "costplan"
 """Billing account where none is named: the column may not be empty."""
 _PLACES = Decimal("1e-12")
-_NEAR = Decimal("1e-9")
-"""How far tokens times price may be from a line's dollars, relative: tokens have 15 digits."""
+METERS = (
+    ("Input Tokens", "Input", "Uncached"),
+    ("Cached Input Tokens", "Input", "Read"),
+    ("Output Tokens", "Output", "Other"),
+)
+"""Meter, direction and cache action of what tokens are priced as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,6 @@ class Charge:
     cost: Decimal
     details: dict[str, str]
     """What the meter counts, for SkuPriceDetails."""
-    category: str = "Usage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +90,10 @@ class Shape:
 
 
 def write_focus(plan: Plan, ledger: Ledger | None = None, shape: Shape | None = None) -> str:
-    """Write a plan as FOCUS-shaped CSV, one row per line and meter; costs are not rounded."""
+    """Write a plan as FOCUS-shaped CSV, one row per line, stage and meter.
+
+    Costs have 12 decimals and add up to the plan's bill.
+    """
     shape = shape or Shape()
     clean = neutralize if shape.safe else leave
     out = io.StringIO()
@@ -106,81 +121,109 @@ def _write_cell(column: str, cell: str, clean: Neutralizer) -> str:
 
 
 def _rows(plan: Plan, ledger: Ledger, shape: Shape) -> Iterator[dict[str, str]]:
-    prices = _group_prices(plan)
+    """Write every charge; costs are rounded so that they add up to the plan's bill."""
+    drafts: list[tuple[Charge, Slice | FinanceRow]] = [*_line_charges(plan), *_lump_charges(plan)]
+    costs = round_to_foot([charge.cost for charge, _ in drafts], _PLACES)
+    periods = {month: period_of(plan, month) for month in {line.month for line in plan.lines}}
+    for (charge, part), cost in zip(drafts, costs, strict=True):
+        if isinstance(part, FinanceRow):
+            booking = Booking("", "", part.vendor, part.model)
+            cells = _lump_cells(charge, cost, part)
+            period, provider = part.period, part.vendor
+        else:
+            line = part.line
+            booking = Booking(line.task_class, line.team or "", part.provider, part.model)
+            subject = ", ".join(
+                said for said in (line.task_class, part.service) if said != INFERENCE
+            )
+            cells = _line_cells(part) | _charge_cells(charge, cost, part.model, subject)
+            period, provider = periods[line.month], part.provider
+        account = ledger.find(booking) or Account()
+        yield _shared_cells(period, provider, account, shape) | cells
+
+
+def _line_charges(plan: Plan) -> Iterator[tuple[Charge, Slice]]:
+    prices = group_prices(plan.prices)
     for line in plan.lines:
         if line.pool:
             continue
-        account = (
-            ledger.find(Booking(line.task_class, line.team or "", line.provider, line.model))
-            or Account()
-        )
-        shared = _shared_cells(period_of(plan, line.month), line.provider, account, shape)
-        shared |= _line_cells(line)
-        for charge in _charges(line, prices.get((line.model, line.provider, line.batch), [])):
-            yield shared | _charge_cells(charge, line.model, line.task_class)
-    for lump in tabulate(plan).rows:
-        if lump.cost_basis in {"gpu", "contract"} and lump.amount:
-            yield from _lump_cells(plan, lump, ledger, shape)
+        for part in slice_line(line):
+            for charge in _charges(part, prices):
+                yield charge, part
 
 
-def _group_prices(plan: Plan) -> dict[tuple[str, str, bool], list[PriceUsed]]:
-    grouped: dict[tuple[str, str, bool], list[PriceUsed]] = {}
-    for price in plan.prices:
-        grouped.setdefault((price.model, price.provider, price.batch), []).append(price)
-    return grouped
-
-
-def _charges(line: Line, prices: list[PriceUsed]) -> list[Charge]:
-    """Split a line into its meters; into requests where its dollars follow no token price."""
-    for price in prices:
-        charges = _meters(line, price)
-        cost = sum((charge.cost for charge in charges), Decimal(0))
-        if charges and abs(cost - line.usd) <= _NEAR * max(abs(line.usd), Decimal(1)):
-            return charges
+def _charges(part: Slice, prices: Mapping[Offer, Sequence[PriceUsed]]) -> list[Charge]:
+    """Split a slice into its meters; into calls where its dollars follow no token price."""
+    line = part.line
+    place = None if line.stages else find_price(line, prices)
+    if place is not None:
+        charges = _meters(line, prices[offer_of(line)][place])
+        if charges:
+            # Tokens have 15 digits: what they miss of the line's dollars goes to the last meter.
+            missing = line.usd - sum((charge.cost for charge in charges), Decimal(0))
+            return [*charges[:-1], replace(charges[-1], cost=charges[-1].cost + missing)]
+    details = {"x_ModelId": part.model}
+    if part.service != INFERENCE:
+        details["x_Policy"] = part.service
     return [
         Charge(
             meter="Requests",
-            quantity=line.requests_planned,
+            quantity=part.calls,
             consumed_unit="Requests",
-            pricing_quantity=line.requests_planned,
+            pricing_quantity=part.calls,
             pricing_unit="Requests",
-            unit_price=line.usd_per_request,
-            cost=line.usd,
-            details={"x_ModelId": line.model},
+            unit_price=part.usd / part.calls if part.calls else Decimal(0),
+            cost=part.usd,
+            details=details,
         )
     ]
 
 
 def _meters(line: Line, price: PriceUsed) -> list[Charge]:
-    if line.input_tokens is None or line.output_tokens is None:
+    tokens = tokens_of(line)
+    if tokens is None:
         return []
-    cached = line.cached_input_tokens or Decimal(0)
-    cached_price = price.cached_input_usd_per_mtok
-    if cached_price is None:
-        cached_price = price.input_usd_per_mtok
-    meters = (
-        ("Input Tokens", line.input_tokens - cached, price.input_usd_per_mtok, "Input", "Uncached"),
-        ("Cached Input Tokens", cached, cached_price, "Input", "Read"),
-        ("Output Tokens", line.output_tokens, price.output_usd_per_mtok, "Output", "Other"),
-    )
     return [
         Charge(
             meter=meter,
-            quantity=tokens,
+            quantity=count,
             consumed_unit="Tokens",
-            pricing_quantity=tokens.scaleb(-6),
+            pricing_quantity=count.scaleb(-6),
             pricing_unit=PER_MILLION,
-            unit_price=unit_price,
-            cost=tokens.scaleb(-6) * unit_price,
+            unit_price=rate,
+            cost=count.scaleb(-6) * rate,
             details={
                 "x_ModelId": line.model,
                 "x_TokenDirection": direction,
                 "x_TokenCacheAction": action,
             },
         )
-        for meter, tokens, unit_price, direction, action in meters
-        if tokens
+        for (meter, direction, action), count, rate in zip(
+            METERS, tokens, rates_of(price), strict=True
+        )
+        if count
     ]
+
+
+def _lump_charges(plan: Plan) -> Iterator[tuple[Charge, FinanceRow]]:
+    for lump in list_lumps(plan):
+        if not lump.amount:
+            continue
+        pool = next((pool for pool in plan.pools if pool.name == lump.model), None)
+        gpus = None if pool is None else Decimal(pool.gpus)
+        yield (
+            Charge(
+                meter="GPUs",
+                quantity=gpus,
+                consumed_unit="GPUs",
+                pricing_quantity=gpus,
+                pricing_unit="GPUs",
+                unit_price=lump.amount / gpus if gpus else None,
+                cost=lump.amount,
+                details={"x_Pool": lump.model},
+            ),
+            lump,
+        )
 
 
 def _shared_cells(period: Period, provider: str, account: Account, shape: Shape) -> dict[str, str]:
@@ -213,13 +256,14 @@ def _shared_cells(period: Period, provider: str, account: Account, shape: Shape)
     }
 
 
-def _line_cells(line: Line) -> dict[str, str]:
+def _line_cells(part: Slice) -> dict[str, str]:
+    line = part.line
     cells = {
-        "ResourceId": line.model,
-        "ResourceName": line.model,
+        "ResourceId": part.model,
+        "ResourceName": part.model,
         "ResourceType": "Model",
         "x_TaskClass": line.task_class,
-        "x_ReasoningEffort": line.setting,
+        "x_ReasoningEffort": part.setting,
     }
     if line.team:
         cells |= {
@@ -230,8 +274,8 @@ def _line_cells(line: Line) -> dict[str, str]:
     return cells
 
 
-def _charge_cells(charge: Charge, sku: str, subject: str) -> dict[str, str]:
-    cost, price = _write(charge.cost), _write(charge.unit_price)
+def _charge_cells(charge: Charge, exact: Decimal, sku: str, subject: str) -> dict[str, str]:
+    cost, price = _write(exact), _write(charge.unit_price)
     sku_id = f"{sku}-{charge.meter.lower().replace(' ', '-')}"
     return {
         "BilledCost": cost,
@@ -243,7 +287,7 @@ def _charge_cells(charge: Charge, sku: str, subject: str) -> dict[str, str]:
         "ContractedUnitPrice": price,
         "PricingCurrencyListUnitPrice": price,
         "PricingCurrencyContractedUnitPrice": price,
-        "ChargeCategory": charge.category,
+        "ChargeCategory": "Usage",
         "ChargeDescription": f"{charge.meter} of {sku}, {subject}",
         "ConsumedQuantity": _write(charge.quantity),
         "ConsumedUnit": charge.consumed_unit,
@@ -256,42 +300,21 @@ def _charge_cells(charge: Charge, sku: str, subject: str) -> dict[str, str]:
     }
 
 
-def _lump_cells(
-    plan: Plan, lump: FinanceRow, ledger: Ledger, shape: Shape
-) -> Iterator[dict[str, str]]:
-    account = ledger.find(Booking("", "", lump.vendor, lump.model)) or Account()
-    shared = _shared_cells(lump.period, lump.vendor, account, shape)
+def _lump_cells(charge: Charge, cost: Decimal, lump: FinanceRow) -> dict[str, str]:
     if lump.cost_basis == "gpu":
-        pool = next(pool for pool in plan.pools if pool.name == lump.model)
-        gpus = Decimal(pool.gpus)
-        charge = Charge(
-            meter="GPUs",
-            quantity=gpus,
-            consumed_unit="GPUs",
-            pricing_quantity=gpus,
-            pricing_unit="GPUs",
-            unit_price=lump.amount / gpus,
-            cost=lump.amount,
-            details={"x_Pool": pool.name},
-        )
-        yield (
-            shared
-            | _charge_cells(charge, pool.name, "own GPUs")
-            | {
-                "ServiceCategory": "Compute",
-                "ServiceSubcategory": "Other (Compute)",
-                "ServiceName": "own GPUs",
-            }
-        )
-        return
-    cost = _write(lump.amount)
-    yield shared | {
-        "BilledCost": cost,
-        "EffectiveCost": cost,
-        "ContractedCost": cost,
+        return _charge_cells(charge, cost, lump.model, "own GPUs") | {
+            "ServiceCategory": "Compute",
+            "ServiceSubcategory": "Other (Compute)",
+            "ServiceName": "own GPUs",
+        }
+    said = _write(cost)
+    return {
+        "BilledCost": said,
+        "EffectiveCost": said,
+        "ContractedCost": said,
         "ListCost": "0.0",
-        "PricingCurrencyEffectiveCost": cost,
-        "ChargeCategory": "Credit" if lump.amount < 0 else "Adjustment",
+        "PricingCurrencyEffectiveCost": said,
+        "ChargeCategory": "Credit" if cost < 0 else "Adjustment",
         "ChargeDescription": "Tiers and commitments: the bill against list price",
         "PricingCategory": "",
         "ChargeFrequency": "Recurring",

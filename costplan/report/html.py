@@ -75,8 +75,9 @@ def _content(plan: Plan) -> dict[str, object]:
 
     lines = None if plan.totals is None else page_tables.tabulate_lines(plan)
     before = page_tables.tabulate_before(plan)
+    policies = page_tables.tabulate_policies(plan)
     sources = list(page_tables.tabulate_sources(plan))
-    long_tables = [table for table in (lines, before, *sources) if table is not None]
+    long_tables = [table for table in (lines, before, policies, *sources) if table is not None]
     options = page_tables.list_options(plan)
     shown = page_data.thin(options)
     period = write_period(plan.workload.period, plan.workload.months)
@@ -93,6 +94,7 @@ def _content(plan: Plan) -> dict[str, object]:
         "frontier_tables": list(page_tables.tabulate_frontier(plan)),
         "lines": lines,
         "before": before,
+        "policies": policies,
         "before_name": _before_name(plan),
         "before_note": _before_note(plan),
         "limits": list(page_tables.tabulate_limits(plan)),
@@ -124,6 +126,8 @@ def _contents(plan: Plan, *, shown: bool) -> Iterator[tuple[str, str]]:
         yield "frontier", "What the money buys"
         yield "allocation", "Before and after"
         yield "plan", "Line by line"
+    if any(line.stages for line in plan.lines):
+        yield "policies", "Policies"
     yield "limits", "Limits and other ways"
     if shown:
         yield "curves", "Curves"

@@ -20,6 +20,8 @@ from costplan.domain.money import round_to_foot
 from costplan.plan.insight import Accuracy, Considered
 from costplan.plan.model import Line, Plan
 from costplan.plan.stop import Pick
+from costplan.report.footing import round_to_target
+from costplan.report.policy_rows import StageRow, list_stage_rows, per_reached
 
 MOST_ROWS = 100
 """Rows of a table that stand in the page itself; longer ones are turned page by page."""
@@ -107,6 +109,44 @@ def tabulate_lines(plan: Plan) -> Table:
             write_percent(plan.totals.accuracy.mean), write_seconds(plan.totals.mean_latency_s),
             "", ""]  # fmt: skip
     return Table("Rows add up to the total, in cents.", columns, rows, "lines", foot, note)
+
+
+def tabulate_policies(plan: Plan) -> Table | None:
+    """List how policies are built, stage by stage; None for a plan of single calls."""
+    cents = round_to_foot([line.usd for line in plan.lines])
+    by_month = any(line.month for line in plan.lines)
+    rows = []
+    for line, whole in zip(plan.lines, cents, strict=True):
+        listed = list(list_stage_rows([line]))
+        parts = [row.slice.usd for row in listed if row.slice is not None]
+        known = len(parts) == len(listed)
+        usd = round_to_target(parts, whole) if known and parts else [None] * len(listed)
+        for row, amount in zip(listed, usd, strict=True):
+            rows.append(_stage_cells(row, amount, by_month=by_month))
+    if not rows:
+        return None
+    columns = _columns(
+        "Class", *(["Month"] if by_month else []), "Policy", "Stage", "Asked",
+        "Its answer is taken",
+        then=("Reached by", "Requests reaching it", "Calls each", "Dollars",
+              "Per request reaching it"),
+    )  # fmt: skip
+    title = "How policies are built. Dollars of the stages add up to the line's."
+    return Table(title, columns, rows, "policies")
+
+
+def _stage_cells(row: StageRow, usd: Decimal | None, *, by_month: bool) -> list[str]:
+    line, stage = row.line, row.stage
+    kind = row.policy if line.share == 1 else f"{row.policy}, {write_percent(line.share)} of class"
+    asked = f"{stage.model}/{stage.setting}" if stage.setting else stage.model
+    each = per_reached(row)
+    return [
+        line.task_class, *([line.month or UNKNOWN] if by_month else []), kind, row.order, asked,
+        row.taken, write_percent(stage.reach),
+        UNKNOWN if row.slice is None else write_count(row.slice.requests),
+        f"{stage.calls:.2f}".removesuffix(".00"), write_usd(usd, cents=True),
+        write_unit_usd(each),
+    ]  # fmt: skip
 
 
 def write_accuracy(accuracy: Accuracy) -> str:

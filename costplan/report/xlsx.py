@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from costplan.domain.money import round_to_unit
 from costplan.files.ledger import Ledger
 from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
-from costplan.report.finance import FinanceTable, tabulate
+from costplan.report.finance import FinanceTable, period_of, tabulate
+from costplan.report.policy_rows import list_stage_rows, per_reached
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -97,6 +98,14 @@ CURVE_COLUMNS = (
     Column("Low", "share", 10), Column("High", "share", 10), Column("Grade", "text", 11),
     Column("Mean seconds", "number"), Column("Fate", "text", 12), Column("Why", "text", 80),
 )  # fmt: skip
+POLICY_COLUMNS = (
+    Column("Month", "text", 10), Column("Task class", "text", 26), Column("Policy", "text", 10),
+    Column("Share of class", "share", 10), Column("Stage", "text", 8),
+    Column("Vendor"), Column("Model", "text", 24), Column("Effort", "text", 10),
+    Column("Its answer is taken", "wrap", 44), Column("Reached by", "share", 10),
+    Column("Requests reaching it", "count", 16), Column("Calls per request", "number", 10),
+    Column("Amount", "usd"), Column("$ per request reaching it", "unit_usd"),
+)  # fmt: skip
 FRONTIER_COLUMNS = (
     Column("Dollars", "usd", 18),
     Column("Accuracy", "share"),
@@ -107,7 +116,7 @@ FRONTIER_COLUMNS = (
 def write_xlsx(
     plan: Plan, ledger: Ledger | None = None, *, table: FinanceTable | None = None
 ) -> bytes:
-    """Write a plan as a workbook: Summary, Plan by month, Assumptions, Curves, Frontier.
+    """Write a plan as a workbook: Summary, Plan by month, Policies, Assumptions, Curves, Frontier.
 
     Raises InputError when XlsxWriter is not installed, or the plan has no lines.
     """
@@ -118,7 +127,12 @@ def write_xlsx(
             [Fault("XLSX needs XlsxWriter", advice="pip install 'costplan[xlsx]'")]
         ) from None
     table = table or tabulate(plan, ledger)
-    sheets = [_plan_sheet(table), *_assumption_sheets(plan), _frontier_sheet(plan)]
+    sheets = [
+        _plan_sheet(table),
+        *_policy_sheet(plan, table),
+        *_assumption_sheets(plan),
+        _frontier_sheet(plan),
+    ]
     out = io.BytesIO()
     book = xlsxwriter.Workbook(
         out,
@@ -230,6 +244,32 @@ def _plan_sheet(table: FinanceTable) -> Sheet:
         for row in table.rows
     ]
     return Sheet("Plan by month", PLAN_COLUMNS, rows)
+
+
+def _policy_sheet(plan: Plan, table: FinanceTable) -> Iterator[Sheet]:
+    """How policies are built; amounts are those of the plan's sheet."""
+    if not any(line.stages for line in plan.lines):
+        return
+    amounts = {
+        (row.period.label, row.task_class, row.option, row.service): row.amount
+        for row in table.rows
+    }
+    rows: list[Sequence[Cell]] = []
+    for row in list_stage_rows(plan.lines):
+        line, stage, part = row.line, row.stage, row.slice
+        label = period_of(plan, line.month).label
+        amount = requests = None
+        if part is not None:
+            amount = amounts.get((label, line.task_class, line.option, part.service))
+            requests = part.requests
+        rows.append(
+            (
+                label, line.task_class, row.policy, line.share, row.order,
+                stage.provider or line.provider, stage.model, stage.setting, row.taken,
+                stage.reach, requests, stage.calls, amount, per_reached(row),
+            )
+        )  # fmt: skip
+    yield Sheet("Policies", POLICY_COLUMNS, rows)
 
 
 def _assumption_sheets(plan: Plan) -> Iterable[Sheet]:
