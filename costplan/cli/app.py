@@ -99,10 +99,12 @@ def main() -> None:
 
 
 def _report(error: CostplanError) -> None:
+    from costplan.cli.endings import find_ending
     from costplan.report.faults import write_failure, write_faults
 
     as_json = "--json" in sys.argv[1:]
     if isinstance(error, InputError):
-        write_faults(error.faults, as_json=as_json)
+        ending = find_ending(sys.argv[1:], error.faults)
+        write_faults(error.faults, as_json=as_json, consequence=ending)
     else:
         write_failure(error, as_json=as_json)

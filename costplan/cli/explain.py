@@ -14,14 +14,21 @@ def explain(
     task_class: Annotated[
         str, typer.Argument(metavar="CLASS", help="Name of a task class.", show_default=False)
     ],
+    month: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM",
+            help="Month of a plan over a horizon; the first when not given.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what was considered for a class, what was shut out by what, and what would change it."""
-    from costplan.plan.again import explain_again
+    from costplan.plan.again import explain_class
     from costplan.plan.saved import read_plan
     from costplan.report.explain import find_class, write_explanation
 
     saved = read_plan(plan)
-    name = find_class(saved, task_class)
-    again = explain_again(saved, name, plan.parent)
-    write_explanation(again or saved, name, looked=again is not None, as_json=as_json)
+    found = explain_class(saved, find_class(saved, task_class), month, plan.parent)
+    write_explanation(saved, found, as_json=as_json)

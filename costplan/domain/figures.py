@@ -84,6 +84,51 @@ def write_count(number: float | Decimal | None) -> str:
     return f"{exact:,.0f}" if whole else f"{exact:,.2f}"
 
 
+def write_ceiling(name: str, amount: Decimal) -> str:
+    """Write an amount of a ceiling in the unit that its name says: "teams.search.usd", "…_s"."""
+    kind = name.rsplit(".", 1)[-1]
+    if kind == "usd":
+        return write_usd(amount, cents=True)
+    if kind.endswith("_s"):
+        return write_seconds(amount)
+    if "share" in kind or "accuracy" in kind:
+        return write_percent(amount)
+    return write_count(amount)
+
+
+def write_price(name: str, price: float, unit: str, *, more: bool = True) -> str:
+    """Write what some more (or less) of a ceiling is worth: "one more dollar brings $1.31".
+
+    `price` is per unit of the ceiling; `unit` is that of value, "accuracy", or "cost" of a plan of
+    least cost. A floor is loosened by less of it.
+    """
+    kind = name.rsplit(".", 1)[-1]
+    floor = kind.startswith(("min_", "target"))
+    step, words = _step_of(kind, unit, "less" if floor is more else "more")
+    if price == 0:
+        return f"{words} {'brings' if more else 'costs'} nothing"
+    verb = "costs" if not more else "saves" if unit == "cost" else "brings"
+    gain = price * step
+    if unit == "accuracy":
+        return f"{words} {verb} {gain * 100:.2g} points"
+    if unit in {"usd", "cost"}:
+        return f"{words} {verb} {write_unit_usd(Decimal(repr(gain)))}"
+    return f"{words} {verb} {write_count(gain)}{' right answers' if unit == 'requests' else ''}"
+
+
+def _step_of(kind: str, unit: str, way: str) -> tuple[float, str]:
+    """Give a step of a ceiling that a person thinks in, and its words."""
+    if kind == "usd":
+        return (1.0, f"one dollar {way}") if unit in {"usd", "cost"} else (1e3, f"$1,000 {way}")
+    if kind.endswith("_s"):
+        return 1.0, f"one second {way}"
+    if "share" in kind or "accuracy" in kind:
+        return 0.01, f"one point {way}"
+    if kind == "tokens":
+        return 1e6, f"a million tokens {way}"
+    return 1.0, f"one {way}"
+
+
 def write_value(number: float | Decimal | None, unit: str) -> str:
     """Write a value in its unit: dollars, right answers, or the user's weights."""
     if number is None:

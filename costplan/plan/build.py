@@ -19,7 +19,7 @@ from costplan.plan.frontier import trace_frontier
 from costplan.plan.horizon import is_monthly, merge_plans, split_months
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
 from costplan.plan.margin import z_of
-from costplan.plan.marginal import list_binding, list_ceilings, list_next_steps
+from costplan.plan.marginal import list_ceilings, list_next_steps
 from costplan.plan.model import (
     SCHEMA_VERSION,
     Ceiling,
@@ -36,11 +36,14 @@ from costplan.plan.slider import find_before, list_bills
 from costplan.plan.solving import Manner, Solved, solve_with_margin
 from costplan.plan.unknowns import find_unknowns
 from costplan.plan.verdict import list_assumptions, list_warnings, pronounce
+from costplan.plan.worth import weigh_limits
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
     from costplan.solve.solution import Solution
     from costplan.solve.verify import Audit
+
+FELL_BACK = "of a plan class by class; this plan is the class-blind mix"
 
 
 def build_plan(case: Case, manner: Manner | None = None) -> Plan:
@@ -129,8 +132,12 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     confidence = float(case.workload.confidence)
     lines = list_lines(solved.allocation)
     totals = total_up(solved.allocation, audit, confidence)
-    considered, changes = consider(case, solved.problem, solved.solution)
-    ceilings = list_ceilings(case, solved.problem, solved.solution, audit)
+    z = _margin_z(case, manner)
+    worth = weigh_limits(case, solved, z)
+    ceilings = list_ceilings(case, solved.problem, audit, worth)
+    if choice.fell_back:
+        ceilings = [c.model_copy(update={"price_note": FELL_BACK}) for c in ceilings]
+    considered, changes = consider(case, solved, ceilings, worth, z)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
@@ -147,10 +154,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "pools": _list_pools(problem, audit),
             "conflict": (),
             "smallest_usd": None,
-            "next_steps": [
-                *list_next_steps(solved.problem, solved.solution),
-                *list_binding(ceilings),
-            ],
+            "next_steps": list_next_steps(case, solved, ceilings, worth, z),
             "frontier": trace_frontier(problem),
             "evidence": list_evidence(solved.allocation),
             "considered": considered,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from costplan.domain.figures import write_seconds, write_usd
+from costplan.domain.figures import write_ceiling, write_seconds
 from costplan.domain.option import Option
+from costplan.plan.binding import Held
 from costplan.plan.case import Case, ClassCase
 from costplan.plan.insight import Change, Considered
 from costplan.plan.lines import write_accuracy
+from costplan.plan.model import Ceiling
+from costplan.plan.solving import Solved
+from costplan.plan.stated import Stated
+from costplan.plan.worth import Worth
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
@@ -30,66 +35,110 @@ FATES = {
 
 
 def consider(
-    case: Case, problem: Problem, solution: Solution, *, look: bool = False, only: str | None = None
+    case: Case,
+    solved: Solved,
+    ceilings: Sequence[Ceiling],
+    worth: Worth,
+    z: float,
+    *,
+    only: str | None = None,
 ) -> tuple[list[Considered], list[Change]]:
     """Say of every option and of every model left out what became of it.
 
-    Returns also at which ceilings choices would change: exactly where money is the only limit;
-    otherwise only with `look`, which solves again at nearby ceilings. `only` is one class's key.
+    Returns also at which ceilings choices would change, where money is the only limit. `only` is
+    one class's key; otherwise the first MOST_CLASSES are told of.
     """
     from costplan.solve.why import explain
 
     considered: list[Considered] = []
     changes: list[Change] = []
+    taken = _read_taken(solved)
+    stated = Stated(case, solved, z)
     for c, part in enumerate(case.classes):
         if (only is not None and part.key != only) or (only is None and c >= MOST_CLASSES):
             continue
-        explanation = explain(problem, solution, c, look=look)
-        names = problem.option_names
-        considered += (_write(part, verdict, names) for verdict in explanation.options)
-        considered += (
-            Considered(
-                task_class=part.key,
-                option=exclusion.name,
-                fate="left_out",
-                reason=exclusion.reason,
-                usd_per_request=None,
-                accuracy=None,
-                mean_latency_s=None,
-            )
-            for exclusion in part.exclusions
-        )
+        explanation = explain(solved.problem, taken, c, look=False)
+        names = solved.problem.option_names
+        held = Held.of(case, part, solved.allocation.picks[c], ceilings, worth)
+        considered += _write_all(part, explanation.options, names, held)
         found = (explanation.up, explanation.down)
-        changes += (_write_change(part, change, names) for change in found if change is not None)
+        changes += (
+            _write_change(part, change, names, stated) for change in found if change is not None
+        )
     return considered, changes
 
 
-def _write(part: ClassCase, verdict: OptionVerdict, names: Sequence[str]) -> Considered:
-    option = next(o for o in part.options if o.name == names[verdict.option])
-    return Considered(
-        task_class=part.key,
-        option=option.name,
-        fate=FATES[verdict.verdict],
-        reason=_say_why(part, verdict, names),
-        usd_per_request=option.usd_per_request,
-        accuracy=write_accuracy(option.accuracy),
-        mean_latency_s=option.mean_latency_s,
-    )
+def consider_without_plan(case: Case, problem: Problem, key: str) -> list[Considered]:
+    """Say what limits of its own leave a class where no plan keeps every limit."""
+    import numpy as np
+
+    from costplan.solve.solution import Solution, Status
+    from costplan.solve.why import explain
+
+    c = next(c for c, part in enumerate(case.classes) if part.key == key)
+    nothing = Solution(Status.INFEASIBLE, "", main=np.full(problem.n_classes, -1))
+    explanation = explain(problem, nothing, c, look=False)
+    part = case.classes[c]
+    return list(_write_all(part, explanation.options, problem.option_names, None))
 
 
-def _say_why(part: ClassCase, verdict: OptionVerdict, names: Sequence[str]) -> str:
+def _read_taken(solved: Solved) -> Solution:
+    """Read what is really taken, which may be the class-blind mix instead of the solver's plan."""
+    import numpy as np
+
+    first, picks = solved.problem.first, solved.allocation.picks
+    main = [int(first[c]) + max(p, key=lambda pick: pick[1])[0] for c, p in enumerate(picks)]
+    splits = {
+        c: tuple((int(first[c]) + place, share) for place, share in p)
+        for c, p in enumerate(picks)
+        if len(p) > 1
+    }
+    return replace(solved.solution, main=np.array(main, dtype=np.int64), splits=splits)
+
+
+def _write_all(
+    part: ClassCase, verdicts: Sequence[OptionVerdict], names: Sequence[str], held: Held | None
+) -> Iterator[Considered]:
+    options = {option.name: option for option in part.options}
+    for verdict in verdicts:
+        option = options[names[verdict.option]]
+        yield Considered(
+            task_class=part.key,
+            option=option.name,
+            fate=FATES[verdict.verdict],
+            reason=_say_why(part, verdict, names, held),
+            usd_per_request=option.usd_per_request,
+            accuracy=write_accuracy(option.accuracy),
+            mean_latency_s=option.mean_latency_s,
+        )
+    for exclusion in part.exclusions:
+        yield Considered(
+            task_class=part.key,
+            option=exclusion.name,
+            fate="left_out",
+            reason=exclusion.reason,
+            usd_per_request=None,
+            accuracy=None,
+            mean_latency_s=None,
+        )
+
+
+def _say_why(
+    part: ClassCase, verdict: OptionVerdict, names: Sequence[str], held: Held | None
+) -> str:
     others = " and ".join(names[option] for option in verdict.beaten_by)
-    if verdict.verdict == "chosen":
-        share = float(verdict.share)
-        return "takes the whole class" if share == 1 else f"takes {share:.1%} of the class"
+    option = next(o for o in part.options if o.name == names[verdict.option])
     if verdict.verdict == "shut_out":
-        option = next(o for o in part.options if o.name == names[verdict.option])
         return "; ".join(_say_limit(part, option, limit) for limit in verdict.limits)
     if verdict.verdict == "dominated":
         return f"{others} is at least as accurate and uses no more"
     if verdict.verdict == "off_hull":
         return f"a mix of {others} is as accurate for less"
-    return "would be taken at another ceiling"
+    if held is None:
+        return "no plan keeps every limit"
+    if verdict.verdict == "chosen":
+        return held.say_mix(option)
+    return held.say_lack(option) or "would be taken at another ceiling"
 
 
 def _say_limit(part: ClassCase, option: Option, limit: str) -> str:
@@ -100,23 +149,25 @@ def _say_limit(part: ClassCase, option: Option, limit: str) -> str:
             return f"its latency is unknown, and max_p95_latency_s is {most}"
         return f"its p95 of {write_seconds(option.p95_latency_s)} is above {most}"
     if limit.endswith("min_accuracy") and task.min_accuracy is not None:
-        return f"below min_accuracy, {float(task.min_accuracy):.1%}"
+        return f"below min_accuracy, {float(task.min_accuracy) * 100:.1f} %"
+    if limit.endswith(("latency_s", "tokens")):
+        what = "tokens" if limit.endswith("tokens") else "latency"
+        return f"its {what} {'are' if what == 'tokens' else 'is'} unknown, and {limit} is limited"
     return f"shut out by {limit}"
 
 
-def _write_change(part: ClassCase, change: SolvedChange, names: Sequence[str]) -> Change:
+def _write_change(
+    part: ClassCase, change: SolvedChange, names: Sequence[str], stated: Stated
+) -> Change:
     before, after = names[change.before], names[change.after]
-    about = "" if change.exact else "about "
+    at, exact = stated.ceiling_of(change.ceiling, change.amount)
+    about = "" if exact and change.exact else "about "
     turn = f"turns from {before} to {after}" if before != after else f"takes {after} alone"
     return Change(
         task_class=part.key,
         ceiling=change.ceiling,
-        at=change.amount,
+        at=at,
         option=after,
-        message=f"at {about}{_write_amount(change.ceiling, change.amount)} of {change.ceiling} the "
+        message=f"at {about}{write_ceiling(change.ceiling, at)} of {change.ceiling} the "
         f"class {turn}",
     )
-
-
-def _write_amount(ceiling: str, amount: Decimal) -> str:
-    return write_usd(amount, cents=True) if ceiling == "usd" else write_seconds(amount)

@@ -59,6 +59,21 @@ class Change(Part):
     """The change in one sentence."""
 
 
+class Reach(Part):
+    """A range of a ceiling in which a class takes the same options, in whatever shares."""
+
+    task_class: ClassName
+    """The class."""
+    ceiling: str
+    """The ceiling that moves, all others as they are."""
+    low: Number
+    """From which amount on."""
+    high: Number | None
+    """Up to which amount; null where nothing above was found to change it."""
+    options: tuple[str, ...]
+    """The options taken there."""
+
+
 class Unknown(Part):
     """A class whose measurement could change the plan."""
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,11 @@ from costplan.plan.insight import NextStep
 from costplan.plan.model import Ceiling
 from costplan.plan.part import hold_quantity
 from costplan.plan.problem import part_of_requests
+from costplan.plan.solving import Solved
+from costplan.plan.worth import PRICE_SECONDS, Needed, Worth, needed_ceiling, read_solved, solve_at
 
 if TYPE_CHECKING:
-    from costplan.solve.problem import Limits, Problem
-    from costplan.solve.solution import Solution
+    from costplan.solve.problem import Problem
     from costplan.solve.verify import Audit
 
 MORE_USD = Decimal(1000)
@@ -28,36 +28,68 @@ SOLVED = ("usd", "mean_latency_s")
 """Ceilings whose next step is found by solving again."""
 MOST_BINDING = 3
 """Other ceilings that are named, at most."""
-PRICE_SECONDS = 5.0
-"""Seconds that pricing the limits may take."""
+STEP_OF_KIND = {
+    "usd": Decimal(1),
+    "mean_latency_s": Decimal(1),
+    "tokens": Decimal(10**6),
+    "max_share": Decimal("0.01"),
+}
+"""How much more of a ceiling a next step is about, by the last word of its name."""
+WHOLE_GPUS = "GPUs are whole: one more changes the plan in a jump, or not at all"
+NO_TIME = f"finding it takes longer than {PRICE_SECONDS:.0f} s"
+NO_LESS = "with less of it no plan keeps every limit"
+NO_MORE = "with more of it no plan keeps every limit"
 
 
-def list_ceilings(case: Case, problem: Problem, solution: Solution, audit: Audit) -> list[Ceiling]:
+def list_ceilings(case: Case, problem: Problem, audit: Audit, worth: Worth) -> list[Ceiling]:
     """List every limit with what the plan uses and what one unit more or less is worth."""
-    from costplan.solve.prices import prices as price_limits
-
-    prices = price_limits(problem, time_limit_s=PRICE_SECONDS)
     return [
-        Ceiling(
-            name=_full_name(problem, usage.name),
-            limit=_hold(case, usage.name, usage.limit),
-            used=_hold(case, usage.name, usage.used),
-            slack=_hold(case, usage.name, usage.slack),
-            price_up=prices[usage.name].up if usage.name in prices else None,
-            price_down=prices[usage.name].down if usage.name in prices else None,
-        )
+        _list_ceiling(case, problem, usage.name, (usage.limit, usage.used, usage.slack), worth)
         for usage in audit.usages
         if usage.used is not None and usage.slack is not None
     ]
 
 
-def _hold(case: Case, name: str, quantity: Decimal) -> Decimal:
-    """Hold a quantity; shares within a month of a horizon as shares of that month again."""
+def _list_ceiling(
+    case: Case,
+    problem: Problem,
+    name: str,
+    amounts: tuple[Decimal, Decimal, Decimal],
+    worth: Worth,
+) -> Ceiling:
+    scale = _scale(case, name)
+    limit, used, slack = (hold_quantity(name, amount * scale) for amount in amounts)
+    up, down = (None if price is None else price / float(scale) for price in worth.price(name))
+    return Ceiling(
+        name=_full_name(problem, name),
+        limit=limit,
+        used=used,
+        slack=slack,
+        price_up=up,
+        price_down=down,
+        price_note=_explain_price(name, up, down),
+    )
+
+
+def _explain_price(name: str, up: float | None, down: float | None) -> str | None:
+    """Say why a limit has no price, or none on one side."""
+    if up is not None and down is not None:
+        return None
+    if name.startswith("pools."):
+        return WHOLE_GPUS
+    if up is None:
+        return NO_TIME
+    floor = name.endswith(".min_share") or name.startswith("target")
+    return NO_MORE if floor else NO_LESS
+
+
+def _scale(case: Case, name: str) -> Decimal:
+    """Give what shares within a month of a horizon are multiplied by, to be of that month again."""
     month = MONTH.search(name)
-    if month is not None and name.endswith("share"):
-        mine, everything = part_of_requests(case, month[1])
-        quantity = quantity * everything / mine
-    return hold_quantity(name, quantity)
+    if month is None or not name.endswith("share"):
+        return Decimal(1)
+    mine, everything = part_of_requests(case, month[1])
+    return everything / mine
 
 
 def _full_name(problem: Problem, name: str) -> str:
@@ -67,31 +99,70 @@ def _full_name(problem: Problem, name: str) -> str:
     return "target_accuracy" if by_accuracy else "target_value"
 
 
-def list_next_steps(problem: Problem, solution: Solution) -> list[NextStep]:
-    """Say what the next dollars and the next second would buy, by solving again."""
-    limits = problem.limits
-    steps: list[tuple[str, Decimal, Limits]] = []
-    if limits.usd is not None:
-        more = _usd_step(limits.usd)
-        steps.append(("usd", more, replace(limits, usd=limits.usd + more)))
-    if limits.mean_latency_s is not None:
-        steps.append(
-            (
-                "mean_latency_s",
-                MORE_SECONDS,
-                replace(limits, mean_latency_s=limits.mean_latency_s + MORE_SECONDS),
-            )
-        )
-    return [_take_step(problem, solution, *step) for step in steps]
+def list_next_steps(
+    case: Case, solved: Solved, ceilings: Sequence[Ceiling], worth: Worth, z: float
+) -> list[NextStep]:
+    """Say what the next dollars and the next second would buy, by solving again.
+
+    What other ceilings that bind would bring follows from their prices, the dearest first.
+    """
+    return [*_take_steps(case, solved, ceilings, worth, z), *_list_binding(ceilings)]
 
 
-def list_binding(ceilings: Sequence[Ceiling]) -> list[NextStep]:
-    """Say what one more unit of the other ceilings would bring, the dearest first."""
+def _take_steps(
+    case: Case, solved: Solved, ceilings: Sequence[Ceiling], worth: Worth, z: float
+) -> Iterator[NextStep]:
+    stated = {ceiling.name: ceiling.limit for ceiling in ceilings}
+    here = read_solved(case, solved, z)
+    if "usd" in stated:
+        more = _usd_step(stated["usd"])
+        there = _spend_more(case, solved, here, (more, worth.rate_up), z)
+        yield _compare("usd", more, here, there, solved.problem)
+    seconds = solved.problem.limits.mean_latency_s
+    if seconds is not None:
+        limit = ("mean_latency_s", seconds + MORE_SECONDS)
+        there = solve_at(case, solved.problem, limit, z)
+        yield _compare("mean_latency_s", MORE_SECONDS, here, there, solved.problem)
+
+
+def _spend_more(
+    case: Case, solved: Solved, here: Needed, step: tuple[Decimal, float], z: float
+) -> Needed | None:
+    """Plan with what a higher ceiling allows, the margin kept."""
+    more, rate = step
+    budget = solved.problem.limits.usd
+    assert budget is not None
+    added = more * Decimal(repr(rate))
+    there = needed_ceiling(case, solved.problem, budget + added, z)
+    if there is None or not case.workload.splits or there.ceiling <= here.ceiling or z == 0:
+        return there
+    if there.usd < budget + added * Decimal("0.999"):
+        return there
+    exact = added * more / (there.ceiling - here.ceiling)
+    return needed_ceiling(case, solved.problem, budget + exact, z) or there
+
+
+def _compare(
+    name: str, more: Decimal, here: Needed, there: Needed | None, problem: Problem
+) -> NextStep:
+    if there is None:
+        return NextStep(name=name, step=more, value=0.0, accuracy=None)
+    accuracy = None
+    if here.accuracy and there.accuracy:
+        accuracy = float(there.accuracy - here.accuracy)
+    gain = float(there.objective - here.objective)
+    if problem.objective.goal.value == "cost":
+        gain = -gain
+    return NextStep(name=name, step=more, value=max(gain, 0.0), accuracy=accuracy)
+
+
+def _list_binding(ceilings: Sequence[Ceiling]) -> list[NextStep]:
+    """Say what some more of the other ceilings would bring, the dearest first."""
     priced = [
-        NextStep(name=c.name, step=Decimal(1), value=c.price_up, accuracy=None)
+        NextStep(name=c.name, step=step, value=c.price_up * float(step), accuracy=None)
         for c in ceilings
-        if c.name not in SOLVED and c.name.endswith(("usd", "_s")) and (c.price_up or 0) > 0
-        if c.price_up is not None
+        if c.name not in SOLVED and c.price_up is not None and c.price_up > 0
+        if (step := STEP_OF_KIND.get(c.name.rsplit(".", 1)[-1])) is not None
     ]
     return sorted(priced, key=lambda step: -step.value)[:MOST_BINDING]
 
@@ -101,21 +172,3 @@ def _usd_step(limit: Decimal) -> Decimal:
     while step > limit / 10 and step > Decimal("0.01"):
         step /= 10
     return step
-
-
-def _take_step(
-    problem: Problem, solution: Solution, name: str, more: Decimal, limits: Limits
-) -> NextStep:
-    from costplan.solve.room import solve
-
-    loosened = solve(replace(problem, limits=limits), time_limit_s=PRICE_SECONDS)
-    if not loosened.has_plan or loosened.objective is None or solution.objective is None:
-        return NextStep(name=name, step=more, value=0.0, accuracy=None)
-    before, after = solution.audit, loosened.audit
-    accuracy = None
-    if before is not None and after is not None and before.accuracy and after.accuracy:
-        accuracy = float(after.accuracy - before.accuracy)
-    gain = float(loosened.objective - solution.objective)
-    if problem.objective.goal.value == "cost":
-        gain = -gain
-    return NextStep(name=name, step=more, value=max(gain, 0.0), accuracy=accuracy)

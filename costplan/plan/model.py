@@ -174,9 +174,13 @@ class Ceiling(Part):
     slack: Quantity
     """What is left; negative never happens."""
     price_up: Real | None
-    """What one unit more would add to the objective; null where unknown."""
+    """What one unit more (of a floor: less) would add to the objective, for shares a whole share;
+    dollars with their margin, other limits at this margin; null where `price_note` says why."""
     price_down: Real | None
-    """What one unit less would take from it; null where unknown."""
+    """What one unit less (of a floor: more) would take from it; null where
+    `price_note` says why."""
+    price_note: str | None = None
+    """Why a price is null, or what it is a price of; null where nothing need be said."""
 
     @field_serializer("limit", "used", "slack", when_used="json")
     def _write_quantity(self, quantity: Decimal) -> str | int | float:

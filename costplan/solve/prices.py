@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from costplan.solve.aim import Aim, Clock
-from costplan.solve.amounts import eligible
+from costplan.solve.amounts import eligible, plain_bill
 from costplan.solve.decimals import WIDE, DecimalColumn
 from costplan.solve.fill import Filled, fill
 from costplan.solve.highs import solve_aim
@@ -119,13 +119,29 @@ def _measured(problem: Problem, clock: Clock) -> dict[str, Price]:
     at = solve_aim(problem, aim, clock, 1e-9)
     if not at.has_plan:
         return {}
-    found: dict[str, Price] = {}
+    spare = _spare(problem, at)
+    found = {name: Price(0.0, 0.0) for name in spare}
     for name in whole_limits(problem):
         if clock.over:
             break
-        if not name.startswith("pools."):
+        if name not in found and not name.startswith("pools."):
             found[name] = _moved(problem, aim, clock, at, name)
     return found
+
+
+def _spare(problem: Problem, at: Solution) -> list[str]:
+    """Name the limits of a linear program that are far from binding: they are worth nothing."""
+    if at.audit is None or not plain_bill(problem):
+        return []
+    usages = [usage for usage in at.audit.usages if usage.slack is not None]
+    named = set(whole_limits(problem))
+    return [
+        usage.name
+        for usage in usages
+        if usage.name in named
+        and usage.slack is not None
+        and usage.slack > abs(usage.limit) * Decimal(STEP.numerator) / STEP.denominator
+    ]
 
 
 def _moved(problem: Problem, aim: Aim, clock: Clock, at: Solution, name: str) -> Price:

@@ -80,7 +80,8 @@ def test_bad_input_leaves_with_3_and_faults(run: Run, tmp_path: Path, command: s
     code, out, err = run(command, path)
     assert (code, out) == (3, "")
     assert str(path) in err
-    assert err.splitlines()[-1].endswith("nothing was planned.")
+    ending = "nothing was planned." if command == "optimize" else "no plan can be made yet."
+    assert err.splitlines()[-1].endswith(ending)
     assert "Traceback" not in err
     code, out, err = run(command, path, "--json")
     assert (code, err) == (3, "")
