@@ -23,9 +23,17 @@ from costplan.evidence.logistic import Array
 USUAL_CV2 = 0.64
 """Squared coefficient of variation of a request's cost, where unmeasured."""
 CV2_PRIOR = 10.0
-"""Questions' worth of pull to the option's pooled value."""
+"""Questions' worth of pull to what option and class lead to expect."""
+NEVER = 1e-9
+"""Squared coefficient of variation below which costs do not vary."""
+UNSEEN = 0.25
+"""How far, relative to the rest, a request may cost more of a kind that the questions missed."""
 MARGIN_Z = 2.5
-"""Standard errors of cost kept free below a ceiling, where many options compete."""
+"""Standard errors of cost kept free below a ceiling, where nothing else is said."""
+MANY_Z = 2.1
+"""Standard errors to keep where many options compete and each has many questions."""
+FEW_Z, FEW_QUESTIONS = 20.0, 5.0
+"""Standard errors more with few questions: FEW_Z / (questions + FEW_QUESTIONS)."""
 INTERVAL_WIDEN = 1.5
 """Factor on the standard error in intervals of cost, calibrated on real tables."""
 
@@ -47,13 +55,30 @@ class Spend:
 
 
 def shrunken_cv2(cells: Cells) -> Array:
-    """Pull each cell's cost spread to its option's pooled one; (C, M), never NaN."""
-    weight = np.maximum(cells.usd_n - 1, 0.0)
+    """Pull each cell's cost spread to what its option and its class lead to expect; never NaN.
+
+    Spreads differ between classes as much as between options, hence option times class over all.
+    n questions miss with chance 1 / (n + 1) what a further one shows: costs that hardly vary may
+    hide a dear request. Costs that do not vary at all are prices per call or averages, and kept.
+    Shape (C, M).
+    """
+    weight = np.where(np.isfinite(cells.usd_cv2), np.maximum(cells.usd_n - 1, 0.0), 0.0)
     cv2 = np.nan_to_num(cells.usd_cv2)
-    pooled_n = weight.sum(0)
-    pooled = np.where(pooled_n > 0, (weight * cv2).sum(0) / np.maximum(pooled_n, 1.0), USUAL_CV2)
-    pulled = (weight * cv2 + CV2_PRIOR * pooled) / (weight + CV2_PRIOR)
-    return np.asarray(np.where(cells.usd_n > 0, pulled, pooled))
+    if weight.sum() == 0:
+        return np.full(weight.shape, USUAL_CV2)
+    overall = float((weight * cv2).sum() / weight.sum())
+    of_option = _pooled(weight, cv2, overall, 0)[None, :]
+    of_class = _pooled(weight, cv2, overall, 1)[:, None]
+    expected = of_option * of_class / overall if overall > 0 else np.zeros(weight.shape)
+    pulled = (weight * cv2 + CV2_PRIOR * expected) / (weight + CV2_PRIOR)
+    # A single cost says nothing about its spread.
+    varies = (pulled > NEVER) & ((cv2 > NEVER) | (weight == 0))
+    return np.asarray(pulled + np.where(varies, UNSEEN**2 / (cells.usd_n + 1.0), 0.0))
+
+
+def _pooled(weight: Array, cv2: Array, overall: float, axis: int) -> Array:
+    total = (weight * cv2).sum(axis) + CV2_PRIOR * overall
+    return np.asarray(total / (weight.sum(axis) + CV2_PRIOR))
 
 
 def plan_usd(
@@ -87,15 +112,17 @@ def spend_usd(lines: Iterable[Spend], rho: float = USUAL_RHO) -> tuple[float, fl
     return total, math.sqrt(variance)
 
 
-def margin_z(options: float, confidence: float = 0.9) -> float:
-    """Give the standard errors of cost to keep free, by the usual number of options per class.
+def margin_z(options: float, confidence: float = 0.9, questions: float = math.inf) -> float:
+    """Give the standard errors of cost to keep free, by the usual options and questions per class.
 
     Whoever picks among many options picks those whose costs were measured too low, by 0.7 to 1.2
-    standard errors with 34 options and by none with 4 (measured in split halves), hence
-    1.5 + 0.29 log(options), at most 2.5, at a confidence of 0.9.
+    standard errors with 34 options and by none with 4; and few costs know little of their own
+    spread. Hence min(2.1, 1.1 + 0.29 log(options)) + 20 / (questions + 5) at a confidence of 0.9,
+    fitted to the share of ceilings kept in split tables.
     """
     normal = NormalDist()
-    base = min(MARGIN_Z, 1.5 + 0.29 * math.log(max(options, 1.0)))
+    base = min(MANY_Z, 1.1 + 0.29 * math.log(max(options, 1.0)))
+    base += FEW_Z / (max(questions, 1.0) + FEW_QUESTIONS)
     return base * normal.inv_cdf(confidence) / normal.inv_cdf(0.9)
 
 

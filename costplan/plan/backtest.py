@@ -300,11 +300,14 @@ def _judge_split(
     split: Split, number: int, ceilings: Sequence[float], unit: float, confidence: float
 ) -> SplitResult | None:
     """Plan and judge one split at every ceiling; None where a class has nothing to plan with."""
+    import numpy as np
+
     from costplan.evidence.costs import margin_z
 
     if not split.feasible:
         return None
-    z = margin_z(float(split.usable.sum(1).mean()), confidence)
+    asked = float(np.median(split.seen.questions))
+    z = margin_z(float(split.usable.sum(1).mean()), confidence, asked)
     trials = [split.trial(number, fraction, fraction * unit, z) for fraction in ceilings]
     accuracy, usd = split.realise(split.single(math.inf))
     return SplitResult(

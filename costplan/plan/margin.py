@@ -1,8 +1,8 @@
 """The dollar ceiling kept with confidence: how far the bill may stray from its forecast.
 
 Costs are raw means of token counts; a planner that picks what looked cheap picks what was lucky.
-So a plan of k dollars keeps k * exp(z * sd / k) under the ceiling, with z up to 2.5 at a confidence
-of 0.9 (calibrated by backtest on tables of real outcomes).
+So a plan of k dollars keeps k * exp(z * sd / k) under the ceiling, with z by the options that
+compete and the questions behind them (calibrated by backtest on tables of real outcomes).
 """
 
 from __future__ import annotations
@@ -29,14 +29,20 @@ def z_of(case: Case, confidence: float | None = None) -> float:
     """Standard errors to keep at a confidence, the workload's when absent.
 
     They grow with the options among which a class may choose: who picks among many picks those
-    whose costs were measured too low.
+    whose costs were measured too low. They grow too where questions are few.
     """
     from costplan.evidence.costs import margin_z
+    from costplan.evidence.published import ASSUMED_QUESTIONS
 
-    counts = [sum(option.usd_relative_sd > 0 for option in part.options) for part in case.classes]
-    uncertain = [count for count in counts if count]
+    kept = [[o for o in part.options if o.usd_relative_sd > 0] for part in case.classes]
+    uncertain = [len(options) for options in kept if options]
+    asked = [
+        max(float(o.source.n_questions or ASSUMED_QUESTIONS) for o in options)
+        for options in kept
+        if options
+    ]
     sure = float(case.workload.confidence) if confidence is None else confidence
-    return margin_z(median(uncertain), sure) if uncertain else 0.0
+    return margin_z(median(uncertain), sure, median(asked)) if uncertain else 0.0
 
 
 def usd_sd(allocation: Allocation) -> float:

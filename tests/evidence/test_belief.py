@@ -115,4 +115,5 @@ def test_confidence_and_widening_have_their_range():
     with pytest.raises(ValueError, match="confidence"):
         two_sided(1.0)
     assert two_sided(0.95) == pytest.approx(1.959964, abs=1e-6)
-    assert [widening(n) for n in (5, 30, 200)] == [1.5, 1.3, 1.1]
+    assert widening(5) > widening(10) > widening(50) > widening(10_000) > 1.1
+    assert widening(10) == pytest.approx(1.1 + 2 / 12)

@@ -59,12 +59,23 @@ def test_the_standard_error_equals_resampling():
 
 
 def test_cost_spreads_are_pulled_and_never_blank():
-    """One known cost gives the option's pooled spread, none at all the usual one."""
+    """An option without known costs takes the class's spread; where none is known, the usual."""
     usd = np.array([[1.0, np.nan], [2.0, np.nan], [3.0, np.nan]])
-    cells = _cells(usd)
-    cv2 = shrunken_cv2(cells)
+    cv2 = shrunken_cv2(_cells(usd))
     assert np.isfinite(cv2).all()
-    assert cv2[0, 1] == pytest.approx(0.64)
+    assert cv2[0, 1] >= cv2[0, 0] > 0.25
+    assert shrunken_cv2(_cells(usd[:1])) == pytest.approx(0.64)
+
+
+def test_costs_that_hardly_vary_may_hide_a_dear_request():
+    """Nineteen like costs of twenty are no proof; exactly equal ones are a price per call."""
+    hardly = np.full((10, 1), 0.0041)
+    hardly[0] = 0.00411
+    dear = np.append(np.tile(hardly, (2, 1))[:19], [[0.0057]], axis=0)
+    assert shrunken_cv2(_cells(hardly))[0, 0] > 0.5 * dear.var() / dear.mean() ** 2
+    assert shrunken_cv2(_cells(np.full((10, 1), 0.0041)))[0, 0] == 0.0
+    large = np.tile(hardly, (100, 1))
+    assert shrunken_cv2(_cells(large))[0, 0] < 1e-4
 
 
 def test_margin_and_interval():
@@ -87,9 +98,11 @@ def test_lines_of_a_plan_add_up():
     assert apart == pytest.approx(math.hypot(60, 40) * 0.08, rel=1e-6)
 
 
-def test_more_competing_options_need_more_margin():
-    """The margin grows with the options that compete, up to 2.5 standard errors at 0.9."""
-    assert margin_z(1) == pytest.approx(1.5)
-    assert margin_z(4) < margin_z(12) < margin_z(34) <= 2.5
-    assert margin_z(1000) == 2.5
+def test_more_competing_options_and_fewer_questions_need_more_margin():
+    """The margin grows with the options that compete, with confidence, and with few questions."""
+    assert margin_z(1) == pytest.approx(1.1)
+    assert margin_z(4) < margin_z(12) < margin_z(34) <= 2.1
+    assert margin_z(1000) == 2.1
     assert margin_z(34, 0.99) > margin_z(34, 0.9)
+    assert margin_z(34, 0.9, 10) > margin_z(34, 0.9, 25) > margin_z(34, 0.9, 200) > margin_z(34)
+    assert margin_z(34, 0.9, 10) == pytest.approx(margin_z(34) + 20 / 15)
