@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.outcomes import Note, Outcomes
+from costplan.plan.backtest_judged import find_reference, keep_judgeable, note_left_out
 from costplan.plan.backtest_split import Split, SplitResult, Trial, draw_splits
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from costplan.evidence.cells import Answers, Cells
 
     Array = NDArray[np.float64]
     Parts = Iterable[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
@@ -72,6 +71,8 @@ class CeilingResult:
     """Accuracy of the best single option within the ceiling."""
     class_blind_mix: float | None
     """Accuracy of the best class-blind mix, planned on raw means without a margin."""
+    class_blind_mix_with_margin: float | None
+    """Accuracy of such a mix that leaves the same room below its ceiling as the plan."""
     hindsight: float | None
     """Accuracy of the best plan for the held-out questions themselves."""
     oracle: float | None
@@ -81,6 +82,16 @@ class CeilingResult:
     def gain_over_mix(self) -> float | None:
         """Accuracy realised above the class-blind mix."""
         return _minus(self.realised, self.class_blind_mix)
+
+    @property
+    def gain_over_careful_mix(self) -> float | None:
+        """Accuracy realised above the class-blind mix that keeps its ceiling as the plan does."""
+        return _minus(self.realised, self.class_blind_mix_with_margin)
+
+    @property
+    def possible_gain_over_mix(self) -> float | None:
+        """What knowing the held-out questions' results per class would bring over the mix."""
+        return _minus(self.hindsight, self.class_blind_mix)
 
     @property
     def unmargined_gain_over_mix(self) -> float | None:
@@ -178,10 +189,10 @@ def run_backtest(
     from costplan.evidence.cells import collect_answers, count_cells
 
     _check_arguments(ceilings, splits, folds, questions_per_class, confidence)
-    answers, notes = _judgeable(collect_answers(outcomes))
+    answers, notes = keep_judgeable(collect_answers(outcomes))
     whole = count_cells(answers)
     weights = whole.questions / whole.questions.sum()
-    best, unit = _reference(whole, weights)
+    best, unit = find_reference(whole, weights)
     if unit <= 0:
         raise InputError(
             [Fault("the best option costs nothing: there is no ceiling to plan under")]
@@ -209,7 +220,7 @@ def run_backtest(
         summary=_summarise(rows, trials),
         money_to_keep_95=_money_to_keep(judged),
         trials=trials,
-        notes=(*answers.notes, *notes, *_splits_left_out(splits - len(judged), splits)),
+        notes=(*answers.notes, *notes, *note_left_out(splits - len(judged), splits)),
     )
 
 
@@ -227,73 +238,6 @@ def _check_arguments(
         raise ValueError("confidence must lie between 0.5 and 1")
     if splits < 1 or folds < 2 or (questions_per_class is not None and questions_per_class < 1):
         raise ValueError("splits and questions per class must be at least 1, folds at least 2")
-
-
-def _judgeable(answers: Answers) -> tuple[Answers, list[Note]]:
-    """Keep the classes that can be split and priced; say what is left out."""
-    import numpy as np
-
-    from costplan.evidence.cells import count_cells
-
-    cells = count_cells(answers)
-    notes: list[Note] = []
-    keep = []
-    for c, name in enumerate(cells.classes):
-        if cells.questions[c] < 2:
-            notes.append(_left_out(name, "has one question, which cannot be split"))
-        elif not (cells.usd_n[c] > 1).any():
-            notes.append(_left_out(name, "has no option with known costs"))
-        else:
-            keep.append(c)
-    for m, (model, setting) in enumerate(cells.options):
-        if not np.isfinite(cells.usd[:, m]).any():
-            text = f"{model} {setting} has no known cost: it informs the estimates, is not planned"
-            notes.append(Note("unpriced", text))
-    if not keep:
-        raise InputError([Fault("no class can be judged: " + "; ".join(n.message for n in notes))])
-    if len(keep) == len(cells.classes):
-        return answers, notes
-    place = np.full(len(cells.classes), -1)
-    place[keep] = np.arange(len(keep))
-    good = np.isin(answers.class_of, keep)
-    renumbered = np.cumsum(good) - 1
-    rows = good[answers.question]
-    kept = replace(
-        answers,
-        classes=tuple(cells.classes[c] for c in keep),
-        class_of=place[answers.class_of[good]],
-        question=renumbered[answers.question[rows]],
-        option=answers.option[rows],
-        score=answers.score[rows],
-        usd=answers.usd[rows],
-    )
-    return kept, notes
-
-
-def _left_out(name: str, why: str) -> Note:
-    return Note("class-left-out", f"class {name!r} {why}; it is left out", name)
-
-
-def _splits_left_out(count: int, splits: int) -> list[Note]:
-    """Say how many splits could not be planned."""
-    text = (
-        f"{count} of {splits} splits leave a class without a measured and priced option; they are "
-        "left out"
-    )
-    return [Note("splits-left-out", text)] if count else []
-
-
-def _reference(cells: Cells, weights: Array) -> tuple[int | None, float]:
-    """Find the best single option and the dollars per question that ceilings are fractions of."""
-    import numpy as np
-
-    priced = (cells.n > 0) & np.isfinite(cells.usd)
-    everywhere = priced.all(0)
-    if everywhere.any():
-        best = int(np.where(everywhere, weights @ cells.mean, -1.0).argmax())
-        return best, float(weights @ cells.usd[:, best])
-    pick = np.where(priced, cells.mean, -1.0).argmax(1)
-    return None, float(weights @ cells.usd[np.arange(len(pick)), pick])
 
 
 def _judge_split(
@@ -345,6 +289,7 @@ def _at_ceiling(fraction: float, usd: float, trials: Sequence[Trial]) -> Ceiling
         naive_over_5pct=_mean([t.naive_over > 0.05 for t in mine]),
         best_single=_mean([t.best_single for t in mine]),
         class_blind_mix=_mean([t.mix for t in mine]),
+        class_blind_mix_with_margin=_mean([t.mix_with_margin for t in mine]),
         hindsight=_mean([t.hindsight for t in mine]),
         oracle=_mean([t.oracle for t in mine]),
     )

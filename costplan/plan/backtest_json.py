@@ -78,6 +78,7 @@ def _ceiling(row: CeilingResult) -> dict[str, Any]:
         "coverage": {"p80": row.covered_80, "p95": row.covered_95},
         "best_single": row.best_single,
         "class_blind_mix": row.class_blind_mix,
+        "class_blind_mix_with_margin": row.class_blind_mix_with_margin,
         "hindsight": row.hindsight,
         "oracle": row.oracle,
         "fell_back": row.fell_back,

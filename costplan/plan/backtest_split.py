@@ -59,6 +59,8 @@ class Trial:
     """Accuracy realised by the best single option within the ceiling."""
     mix: float
     """Accuracy realised by the best class-blind mix, raw means, without a margin."""
+    mix_with_margin: float
+    """Accuracy realised by such a mix that leaves the same room below its ceiling."""
     hindsight: float
     """Accuracy of the best class-by-class plan for the held-out part itself."""
     oracle: float
@@ -158,6 +160,18 @@ class Split:
             return mixed, kept, True
         return shares, promised, False
 
+    def careful_mix(self, ceiling: float, z: float) -> Array | None:
+        """Give the shares of the best class-blind mix that keeps the cost margin."""
+        if self.mixes is None:
+            return None
+        return fill_with_margin(
+            lambda budget: self.blind(self.mixes, budget),
+            self.read_usd,
+            ceiling,
+            z,
+            self.mixes.base_usd,
+        )[0]
+
     def single(self, ceiling: float) -> Array | None:
         """Give the shares of the best single option within the ceiling."""
         import numpy as np
@@ -203,6 +217,7 @@ class Split:
             naive_over=naive_usd / ceiling - 1,
             best_single=self.realise(self.single(ceiling))[0],
             mix=self.realise(self.blind(self.mixes, ceiling))[0],
+            mix_with_margin=self.realise(self.careful_mix(ceiling, z))[0],
             hindsight=self.realise(self.hindsight.fill(ceiling))[0],
             oracle=self.oracle.accuracy(ceiling),
         )
