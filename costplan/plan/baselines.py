@@ -92,6 +92,11 @@ def find_rivals(case: Case, problem: Problem, z: float = 0.0) -> list[Rival]:
     return [Rival(r.name, r.allocation, r.detail, problem, z) for r in rivals]
 
 
+def find_mix(case: Case, problem: Problem, z: float) -> Rival:
+    """Form the class-blind mix alone."""
+    return replace(_class_blind_mix(case, z), problem=problem, z=z)
+
+
 def _allowed(part: ClassCase) -> list[int]:
     """Places of single calls that the class's latency limit leaves; all where it leaves none."""
     limit = part.task.max_p95_latency_s

@@ -23,6 +23,19 @@ class Choice:
     """Whether the class-blind mix was taken."""
 
 
+def may_fall_back(case: Case) -> bool:
+    """Tell whether a plan of the case is compared with the class-blind mix at all."""
+    stated = any(
+        option.accuracy.grade is Grade.STATED for part in case.classes for option in part.options
+    )
+    return (
+        not stated
+        and len(case.classes) > 1
+        and case.workload.splits
+        and case.workload.objective.maximize in ("value", "accuracy")
+    )
+
+
 def choose(case: Case, planned: Allocation, rivals: Sequence[Rival]) -> Choice:
     """Take the class-blind mix where planning class by class promises next to nothing more.
 
@@ -31,14 +44,9 @@ def choose(case: Case, planned: Allocation, rivals: Sequence[Rival]) -> Choice:
     Plans of least cost and plans with stated numbers are left as they are.
     """
     mix = next((rival for rival in rivals if rival.name == "class_blind_mix"), None)
-    stated = any(
-        option.accuracy.grade is Grade.STATED for part in case.classes for option in part.options
-    )
-    if mix is None or mix.allocation is None or stated or len(case.classes) < 2:
+    if mix is None or mix.allocation is None or not may_fall_back(case):
         return Choice(planned, fell_back=False)
-    if case.workload.objective.maximize not in ("value", "accuracy"):
-        return Choice(planned, fell_back=False)
-    if not case.workload.splits or not mix.judge().feasible:
+    if not mix.judge().feasible:
         return Choice(planned, fell_back=False)
     gain = forecast_gain(planned, mix.allocation)
     if gain is None or gain.sd <= 0:

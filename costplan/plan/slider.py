@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.money import EXACT
 from costplan.plan.allocation import Allocation, Picks
-from costplan.plan.baselines import Rival
+from costplan.plan.baselines import Rival, find_mix
 from costplan.plan.case import Case
+from costplan.plan.fallback import choose, may_fall_back
 from costplan.plan.horizon import is_monthly, split_months
 from costplan.plan.margin import usd_sd, with_margin, z_of
 from costplan.plan.naive import take_at_word
@@ -200,10 +201,23 @@ class _Tracer:
             solved, sure = solve_with_margin(part.case, posed, self.manner)
             if not isinstance(solved, Solved):
                 return None
+            solved = self._never_worse_than_simple(part.case, posed, solved)
             solutions.append(solved)
             audits.append(solved.allocation.audit(posed))
             all_sure = all_sure and sure
         return _Found(tuple(solutions), tuple(audits), all_sure)
+
+    def _never_worse_than_simple(self, case: Case, posed: Problem, solved: Solved) -> Solved:
+        """Take the class-blind mix where a plan of this ceiling would."""
+        from costplan.solve.problem import Goal
+
+        if self.manner.naive or posed.objective.goal is Goal.COST or not may_fall_back(case):
+            return solved
+        ceilings = case.workload.ceilings.model_copy(update={"usd": posed.limits.usd})
+        workload = case.workload.model_copy(update={"ceilings": ceilings})
+        mix = find_mix(replace(case, workload=workload), posed, z_of(case))
+        choice = choose(case, solved.allocation, [mix])
+        return replace(solved, allocation=choice.allocation)
 
     def _needed(self, found: _Found) -> Decimal:
         """Give the ceiling under which a plan is kept with confidence, in its dearest part."""
