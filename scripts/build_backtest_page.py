@@ -212,7 +212,41 @@ Share of plans whose real cost on the unseen questions was at most 1 or 5 % abov
 *Promised*: plans that could leave their room below it; the others warn, and are not counted.
 Costs of arc_agi1_public_eval are averages repeated on every row, so there every ceiling holds.
 
-{_table(head, rows)}"""
+{_table(head, rows)}
+
+{_naive(runs)}"""
+
+
+def _naive(runs: Sequence[Run]) -> str:
+    """Tell per ceiling how often naive plans break it, where costs are measured per question."""
+    shown = [run for run in runs if run.backtest.dataset in ("openhands_index", "gsm8k_votes")]
+    fractions = [row.fraction for row in shown[0].backtest.ceilings]
+    rows = [
+        (
+            run.name,
+            *(_percent(row.naive_over_1pct) for row in run.backtest.ceilings),
+            write_gap(run.backtest.summary.naive_mean_gap),
+        )
+        for run in shown
+    ]
+    head = ("naive plans over by 1 %", *(f"at {f * 100:.4g} %" for f in fractions), "overstate by")
+    binding = [
+        row.naive_over_1pct
+        for run in shown
+        if run.backtest.dataset == "openhands_index"
+        for row in run.backtest.ceilings
+        if row.fraction <= 0.25 and row.naive_over_1pct is not None
+    ]
+    return f"""\
+How often *naive* plans cost more than 1 % above each ceiling, and by how many points they
+overstate:
+
+{_table(head, rows)}
+
+On agent data naive plans break the two lowest ceilings, where money binds, in
+{_percent(min(binding))} to {_percent(max(binding))} of the splits; at the upper
+ones there is money left over, and few break: shares over all five ceilings look harmless for that
+reason alone."""
 
 
 def _rivals(runs: Sequence[Run]) -> str:
@@ -268,9 +302,42 @@ is what keeps 95 % of the best single option's accuracy.
 
 {_table(head, rows)}
 
+{_gains(runs)}
+
 Intervals over all plans of the tables together (promised within {AROUND * 100:g} points):
 
 {_table(("planned on", "in 80 %", "in 95 %"), covered)}"""
+
+
+def _gains(runs: Sequence[Run]) -> str:
+    """Tell what could be gained over the mix at most, and what of it plans gain."""
+    rows = []
+    for run in runs:
+        if run.backtest.classes < 2:
+            continue
+        ceilings = run.backtest.ceilings
+        gains = (
+            [row.gain_over_mix for row in ceilings],
+            [row.gain_over_careful_mix for row in ceilings],
+            [row.unmargined_gain_over_mix for row in ceilings],
+            [row.possible_gain_over_mix for row in ceilings],
+        )
+        rows.append((run.name, *(write_gap(_mean(gain)) for gain in gains)))
+    head = (
+        "table, planned on", "plan over mix", "over a mix with the same room", "neither with room",
+        "at most, by hindsight",
+    )  # fmt: skip
+    return f"""\
+What a mean gain is made of, in points. A mix without room breaks its ceiling as naive plans do, so
+a plan that keeps it starts with less money; where hindsight itself gains less than
+{GAIN * 100:g} points, no plan can:
+
+{_table(head, rows)}"""
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 Promise = tuple[str, str, bool | None]
@@ -361,9 +428,13 @@ What else to know before quoting a figure from this page:
 - The margin has its price: compare *plan* with *without margin* above. It buys the ceiling.
 - With 10 questions a class, forecasts were too low in {low} of {len(few)} tables: estimates lean
   towards the others when they know little. Too low is the safer side, but it is not unbiased.
-- With 10 questions a class the room below a ceiling rests on a handful of costs. A ceiling that
-  must hold needs more questions, or a `confidence` above 0.9.
-- With few questions 80 % intervals hold more often than their name says: they are too wide there.
+- With 10 questions a class the room below a ceiling rests on a handful of costs. Still more room
+  would keep it more often and bring less than the class-blind mix: both promises cannot be kept
+  together there. A ceiling that must hold needs more questions, or a `confidence` above 0.9.
+- No plan of tot promises its ceiling: the best option that both its classes have is also the
+  cheapest, so the ceiling is what the cheapest plan costs and leaves no room. Plans warn.
+- Margins and intervals were fitted on these tables and parts of them. Only openhands_index has
+  costs that scatter much, so nothing was kept back for its margin: a table unlike it may need more.
 - Splits of one table share its questions; {SPLITS} splits are fewer than {SPLITS} independent
   trials, and a class that happens to be hard moves all of them. Intervals of single tables
   therefore cover more or less than they are named for; together they are judged above.
