@@ -67,7 +67,8 @@ def shrunken_cv2(cells: Cells) -> Array:
     if weight.sum() == 0:
         return np.full(weight.shape, USUAL_CV2)
     overall = float((weight * cv2).sum() / weight.sum())
-    of_option = _pooled(weight, cv2, overall, 0)[None, :]
+    constant = ((cv2 <= NEVER) | (weight == 0)).all(0) & (weight.sum(0) > 0)
+    of_option = np.where(constant, 0.0, _pooled(weight, cv2, overall, 0))[None, :]
     of_class = _pooled(weight, cv2, overall, 1)[:, None]
     expected = of_option * of_class / overall if overall > 0 else np.zeros(weight.shape)
     pulled = (weight * cv2 + CV2_PRIOR * expected) / (weight + CV2_PRIOR)

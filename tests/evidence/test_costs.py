@@ -74,6 +74,8 @@ def test_costs_that_hardly_vary_may_hide_a_dear_request():
     dear = np.append(np.tile(hardly, (2, 1))[:19], [[0.0057]], axis=0)
     assert shrunken_cv2(_cells(hardly))[0, 0] > 0.5 * dear.var() / dear.mean() ** 2
     assert shrunken_cv2(_cells(np.full((10, 1), 0.0041)))[0, 0] == 0.0
+    beside = _cells(np.column_stack([np.full(10, 0.0041), np.geomspace(0.1, 9, 10)]))
+    assert shrunken_cv2(beside)[0, 0] == 0.0
     large = np.tile(hardly, (100, 1))
     assert shrunken_cv2(_cells(large))[0, 0] < 1e-4
 
