@@ -135,6 +135,9 @@ def _join(samples: Sequence[_Sample], tracer: _Tracer) -> list[Reach]:
     groups = [
         list(group) for _, group in itertools.groupby(samples, key=lambda s: frozenset(s.options))
     ]
+    if len(groups) > 1 and float(groups[1][0].planned / groups[0][0].planned) < FINE:
+        # The least amount alone may need one option that the first cent above it does not.
+        groups = [[groups[0][0], *groups[1]], *groups[2:]]
     found = []
     for i, group in enumerate(groups):
         low = _round(group[0].stated, up=True)
@@ -145,7 +148,7 @@ def _join(samples: Sequence[_Sample], tracer: _Tracer) -> list[Reach]:
                 ceiling=tracer.name,
                 low=low,
                 high=None if last else _round(groups[i + 1][0].stated, up=False),
-                options=group[0].options,
+                options=group[-1].options,
             )
         )
     return found
