@@ -60,6 +60,8 @@ def test_an_address_without_a_view_is_a_fault():
         count_warehouse("duckdb:///x.ddb")
 
 
+@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The 'future.infer_string' option")
 def test_ibis_on_duckdb(log, tmp_path):
     """Through Ibis the same view gives identical counts."""
     pytest.importorskip("ibis", reason="costplan[warehouse] is not installed")

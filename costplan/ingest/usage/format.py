@@ -77,6 +77,8 @@ class LogFormat:
     """Key that holds the records when they come inside one object."""
     explode: str = ""
     """SQL over {source} that turns file records into request records."""
+    alone: bool = False
+    """Whether `explode` looks at one record at a time, so that a file may be cut anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ An id is kept as a 64-bit hash; among a hundred million the chance of one false 
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.uint64]
 
+_WORTH_THREADS = 100_000
 _MARGIN = dt.timedelta(days=1)
-HASH = "hash(request_id)"
-_COUNTED = "request_id IS NOT NULL AND kind NOT IN ('bad', 'skipped')"
+HASH = "CASE WHEN request_id IS NOT NULL THEN hash(request_id) END"
+"""SQL of a request's id as 64 bits: all that is kept of it."""
+_COUNTED = "id IS NOT NULL AND kind NOT IN ('bad', 'skipped')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,10 @@ class SeenPart:
 
     file: Path
     """Sorted hashes, as numpy saves them."""
+    names: tuple[str, ...]
+    """What a state calls the parts that are in it."""
     source: str
-    """Identity of the file it is a part of."""
+    """The file it is a part of."""
     first: dt.datetime | None
     """Earliest request."""
     last: dt.datetime | None
@@ -54,16 +59,35 @@ class Seen:
     parts: list[SeenPart]
     """The parts."""
     source: str
-    """Identity of the file that is read now."""
+    """The file that is read now."""
+
+
+def near_parts(
+    parts: list[SeenPart], source: str, first: dt.datetime | None, last: dt.datetime | None
+) -> list[SeenPart]:
+    """List the parts that may hold a request of this file and time."""
+    return [part for part in parts if part.may_share(source, first, last)]
 
 
 def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Hashes:
     """Hash and sort the ids of a relation of checked rows."""
-    sql = f"SELECT {HASH} AS h FROM {relation} WHERE {_COUNTED}"
+    sql = f"SELECT id AS h FROM {relation} WHERE {_COUNTED}"
     hashes: Any = connection.execute(sql).fetchnumpy()["h"]
-    hashes.sort()
-    sorted_hashes: Hashes = hashes
-    return sorted_hashes
+    return _sort(hashes)
+
+
+def _sort(hashes: Hashes) -> Hashes:
+    """Sort in two halves at once: numpy lets other threads run meanwhile."""
+    import numpy as np
+
+    if len(hashes) < _WORTH_THREADS:
+        hashes.sort()
+        return hashes
+    below = hashes < np.uint64(1 << 63)
+    halves = (hashes[below], hashes[~below])
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda half: half.sort(), halves))
+    return np.concatenate(halves)
 
 
 def repeated(hashes: Hashes) -> Hashes:
@@ -73,18 +97,40 @@ def repeated(hashes: Hashes) -> Hashes:
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]]) if len(hashes) else hashes
 
 
-def seen_before(hashes: Hashes, parts: list[SeenPart]) -> Hashes:
-    """List the hashes that an earlier part holds."""
+def seen_before(hashes: Hashes, parts: list[SeenPart]) -> tuple[Hashes, tuple[str, ...]]:
+    """List the hashes that earlier parts hold, and the names of those parts."""
     import numpy as np
 
     found = [hashes[:0]]
+    names: list[str] = []
     for part in parts:
         earlier = np.load(part.file)
         if not len(earlier) or not len(hashes):
             continue
         place = np.minimum(np.searchsorted(earlier, hashes), len(earlier) - 1)
-        found.append(hashes[earlier[place] == hashes])
-    return np.unique(np.concatenate(found))
+        shared = hashes[earlier[place] == hashes]
+        if len(shared):
+            found.append(shared)
+            names += part.names
+    return np.unique(np.concatenate(found)), tuple(names)
+
+
+def together(one: SeenPart, other: SeenPart, file: Path) -> SeenPart:
+    """Put the ids of two parts of one file into one, so that later parts look them up at once."""
+    import numpy as np
+
+    both = np.concatenate([np.load(one.file), np.load(other.file)])
+    both.sort(kind="stable")
+    np.save(file, both)
+    moments = [m for part in (one, other) for m in (part.first, part.last) if m is not None]
+    known = all(m is not None for part in (one, other) for m in (part.first, part.last))
+    return SeenPart(
+        file=file,
+        names=one.names + other.names,
+        source=one.source,
+        first=min(moments) if known else None,
+        last=max(moments) if known else None,
+    )
 
 
 def without_duplicates(
@@ -103,10 +149,11 @@ def without_duplicates(
         )
     both = "(SELECT h FROM repeated_ids UNION SELECT h FROM earlier_ids)"
     return (
-        f"(SELECT * FROM {relation} WHERE NOT ({_COUNTED}) OR {HASH} NOT IN {both} UNION ALL"
-        f" SELECT * FROM (SELECT DISTINCT ON (request_id) * FROM {relation} WHERE {_COUNTED}"
-        f" AND {HASH} IN (SELECT h FROM repeated_ids)"
-        f" AND {HASH} NOT IN (SELECT h FROM earlier_ids)"
-        " ORDER BY request_id, kind = 'used' DESC, COALESCE(input, 0) + COALESCE(output, 0) DESC,"
+        f"(SELECT * FROM {relation} WHERE NOT COALESCE({_COUNTED}, FALSE) OR id NOT IN {both}"
+        " UNION ALL"
+        f" SELECT * FROM (SELECT DISTINCT ON (id) * FROM {relation} WHERE {_COUNTED}"
+        f" AND id IN (SELECT h FROM repeated_ids)"
+        f" AND id NOT IN (SELECT h FROM earlier_ids)"
+        " ORDER BY id, kind = 'used' DESC, COALESCE(input, 0) + COALESCE(output, 0) DESC,"
         " COALESCE(n, 0) DESC))"
     )

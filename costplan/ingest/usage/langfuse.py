@@ -120,4 +120,5 @@ LANGFUSE = LogFormat(
     numeric=("latency", "total_cost"),
     wrapper="data",
     explode=EXPLODE,
+    alone=True,
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from costplan.ingest.histogram import Histogram, merged
+from costplan.ingest.histogram import Histogram
 from costplan.ingest.usage.classes import Candidate
 from costplan.ingest.usage.staging import BadLine
 from costplan.ingest.usage.tally import Counts, Group, Tally
@@ -173,12 +173,11 @@ def class_usage(
     for part in groups.values():
         counts.add(part)
     cells: dict[str, dict[int, tuple[int, int]]] = {}
-    histograms = []
-    for (group, measure, bucket), cell in tally.cells.items():
+    for (group, measure, bucket), (count, value) in tally.cells.items():
         if not own or group == name:
-            histograms.append((measure, Histogram({bucket: cell})))
-    for measure, histogram in histograms:
-        cells[measure] = dict(merged(Histogram(cells.get(measure, {})), histogram).cells)
+            into = cells.setdefault(measure, {})
+            before = into.get(bucket, (0, 0))
+            into[bucket] = (before[0] + count, before[1] + value)
     if told_requests is not None and not counts.known.get("n"):
         counts.weight = {key: told_requests for key, rows in counts.known.items() if rows}
     requests = counts.sums["n"] if counts.known.get("n") else told_requests

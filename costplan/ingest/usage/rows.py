@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from costplan.ingest.engine import name, quote
 from costplan.ingest.usage.format import ROW_TYPES, LogFormat
+from costplan.ingest.usage.ids import HASH
 
 UNLABELLED = "unlabelled"
 """Class of requests that carry nothing to tell them apart by."""
 
-CHECKED_COLUMNS = [
-    "request_id",
-    "start",
-    "until",
-    "class",
-    "team",
-    "model",
-    "setting",
-    "kind",
-    "n",
-    "failed",
-    "input",
-    "cached",
-    "output",
-    "reasoning",
-    "usd",
-    "latency_s",
-    "retries",
-    "odd_cached",
-    "odd_reasoning",
-    "odd_clock",
-    "odd",
-    "why",
-    "line",
-]
 
-
-def row_select(log: LogFormat, records: str, class_key: str) -> str:
+def row_select(log: LogFormat, records: str, class_key: str, *, typed: bool = False) -> str:
     """Write the SQL that brings records to the columns of `ROW_TYPES`.
 
-    `class_key` is an SQL expression over a record; empty puts everything in one class.
+    `class_key` is an SQL expression over a record; empty puts everything in one class. `typed` says
+    that the reader took numbers as numbers, or refused the file.
     """
     given = dict(log.rows)
     given["class"] = class_key or quote("all")
-    given["why"] = _why(log)
+    given["why"] = _why(log, typed_columns(log) if typed else ())
     given["line"] = "_line"
     given["is_used"] = log.used if log.used != _BY_KIND else f"({given['kind']}) = 'used'"
     parts = [
@@ -54,9 +32,17 @@ def row_select(log: LogFormat, records: str, class_key: str) -> str:
     return f"SELECT {', '.join(parts)} FROM ({records})"
 
 
-def _why(log: LogFormat) -> str:
+def typed_columns(log: LogFormat) -> tuple[str, ...]:
+    """List the columns that a reader of JSON may take as numbers."""
+    plain = (column.strip('"') for column in log.numeric)
+    return tuple(column for column in plain if log.shape.get(column) == "VARCHAR")
+
+
+def _why(log: LogFormat, typed: Sequence[str]) -> str:
     tests = [f"WHEN NOT COALESCE({log.required}, FALSE) THEN 'not a record of this format'"]
     for column in log.numeric:
+        if column.strip('"') in typed:
+            continue
         label = column.strip('"').rpartition(".")[2]
         bad = f"{column} IS NOT NULL AND CAST({column} AS VARCHAR) <> ''"
         tests.append(
@@ -95,7 +81,7 @@ def trusted_select(rows: str, *, spans: bool) -> str:
     Without the checks the engine reads only the columns that a count needs.
     """
     latency = f"COALESCE(latency_s, {_SPAN})" if spans else "latency_s"
-    return f"""SELECT request_id, start, until, class, team, model, setting, kind, n,
+    return f"""SELECT {HASH} AS id, start, until, class, team, model, setting, kind, n,
   failed, input, cached, output, reasoning, usd,
   {latency} AS latency_s, retries, FALSE AS odd_cached,
   FALSE AS odd_reasoning, FALSE AS odd_clock, odd, why, line, finish,
@@ -103,17 +89,17 @@ def trusted_select(rows: str, *, spans: bool) -> str:
 FROM ({rows})"""
 
 
-def checked_select(rows: str, *, credits: bool = False) -> str:
+def checked_select(rows: str, *, credits: bool = False, identity: str = HASH) -> str:
     """Write the SQL that refuses impossible rows and mends contradictory ones.
 
     Negative amounts make a row bad. Cached above input is cut to input; reasoning above output
     becomes unknown; an end before its start leaves the latency unknown. `credits` lets dollars be
-    negative, as cost reports of vendors have them.
+    negative, as cost reports of vendors have them. `identity` is the SQL of a request's hashed id.
     """
     negative = "LEAST(input, cached, output, reasoning, n) < 0"
     if not credits:
         negative += " OR usd < 0"
-    return f"""SELECT request_id, start, until,
+    return f"""SELECT {identity} AS id, start, until,
   COALESCE(class, {quote(UNLABELLED)}) AS class, team, model, setting,
   CASE WHEN why IS NOT NULL OR {negative} THEN 'bad' ELSE kind END AS kind, n, failed, input,
   CASE WHEN cached > input THEN input ELSE cached END AS cached, output,

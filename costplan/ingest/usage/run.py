@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import connect, quote
 from costplan.ingest.head import Container, Head, check_whole, read_head
-from costplan.ingest.histogram import bucket_of
+from costplan.ingest.usage.chunks import chunks, is_large, lines_before
 from costplan.ingest.usage.classes import (
-    SAMPLE_RECORDS,
     Candidate,
     choose,
     class_keys,
@@ -23,92 +19,20 @@ from costplan.ingest.usage.classes import (
     resolve,
     take_sample,
 )
-from costplan.ingest.usage.format import LogFormat, ReportFormat, ReportRow, UsageFormat
+from costplan.ingest.usage.format import LogFormat, ReportFormat
 from costplan.ingest.usage.formats import find_format
 from costplan.ingest.usage.ids import Seen
+from costplan.ingest.usage.reading import Progress, Run, UsageOptions
+from costplan.ingest.usage.reports import judge_report, read_report
 from costplan.ingest.usage.result import UsageResult
 from costplan.ingest.usage.source import record_source
-from costplan.ingest.usage.staging import (
-    BadLine,
-    count_log,
-    count_report,
-    report_values,
-)
+from costplan.ingest.usage.staging import BadLine, count_log, count_report
 from costplan.ingest.usage.state import State, file_identity
 from costplan.ingest.usage.summing import sum_up
 from costplan.ingest.usage.tally import Tally, total
 from costplan.ingest.warehouse.counts import NAME, is_counts, read_counts
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-PART_RECORDS = 16_000_000
-"""Records of a Parquet file that are counted at once; a stopped run resumes after the last part."""
-
-
-@dataclass(frozen=True, slots=True)
-class UsageOptions:
-    """How logs are read."""
-
-    format: str = ""
-    """Name of the format; found from the content when empty."""
-    class_by: str = ""
-    """Key the classes are made by; chosen per format when empty."""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """Column per meaning of a plain table."""
-    max_bad: int = 100
-    """Malformed records that are tolerated."""
-    state: Path | None = None
-    """Folder that keeps what was counted; None keeps nothing."""
-    requests: Mapping[str, int] = field(default_factory=dict)
-    """Requests per class within the time covered, where the source does not count them."""
-    part_records: int = PART_RECORDS
-    """Records of a Parquet file that are counted at once."""
-    since: dt.date | None = None
-    """First day that counts, UTC; None for all."""
-    until: dt.date | None = None
-    """Last day that counts, UTC; None for all."""
-
-    @property
-    def window(self) -> str:
-        """SQL condition of the days that count; empty for all. Records without a time stay."""
-        parts = []
-        if self.since is not None:
-            parts.append(f"start >= TIMESTAMP '{self.since}'")
-        if self.until is not None:
-            parts.append(f"start < TIMESTAMP '{self.until + dt.timedelta(days=1)}'")
-        return f"(start IS NULL OR ({' AND '.join(parts)}))" if parts else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is."""
-
-    file: str
-    """File that was just counted, or a part of it."""
-    records: int
-    """Records counted so far in this run."""
-    elapsed_s: float
-    """Seconds since the run began."""
-    recalled: bool
-    """Whether the part came from the state."""
-
-
-@dataclass(slots=True)
-class _Run:
-    options: UsageOptions
-    state: State
-    report: Callable[[Progress], None]
-    connection: DuckDBPyConnection
-    began: float = field(default_factory=time.monotonic)
-    records: int = 0
-    tallies: list[Tally] = field(default_factory=list)
-    reports: list[dict[str, Any]] = field(default_factory=list)
-    bad: list[BadLine] = field(default_factory=list)
-    bad_count: int = 0
-    formats: dict[str, UsageFormat] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-    candidates: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+__all__ = ["Progress", "UsageOptions", "list_files", "preview", "read_usage"]
 
 
 def read_usage(
@@ -129,7 +53,7 @@ def read_usage(
     state = State(options.state)
     try:
         with connect() as connection:
-            run = _Run(options, state, progress, connection)
+            run = Run(options, state, progress, connection)
             for address, tally in counted:
                 _take_counts(run, address, tally)
             for path in files:
@@ -152,7 +76,7 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _read_file(run: _Run, path: Path) -> None:
+def _read_file(run: Run, path: Path) -> None:
     head = read_head(path)
     if is_counts(head) and not run.options.format:
         if run.options.window:
@@ -163,7 +87,7 @@ def _read_file(run: _Run, path: Path) -> None:
     log = find_format(head, run.options.columns, run.options.format)
     run.formats[log.name] = log
     if isinstance(log, ReportFormat):
-        _read_report(run, head, log)
+        read_report(run, head, log)
         return
     check_whole(path)
     class_sql = _class_sql(run, head, log)
@@ -174,22 +98,58 @@ def _read_file(run: _Run, path: Path) -> None:
         "columns": repr(sorted(run.options.columns.items())),
         **({"window": run.options.window} if run.options.window else {}),
     }
+    if is_large(head, log, run.options.chunk_bytes):
+        _count_chunks(run, head, log, class_sql, settings)
+        return
     for part in _parts(run, head, log):
-        described = {**settings, "part": part}
-        saved = run.state.recall(described)
-        seen = Seen(run.state.seen, settings["file"])
-        if saved is not None:
-            bad = [BadLine(*line) for line in saved["bad"]]
-            _take(run, path, saved["tally"], bad, recalled=True)
-            continue
-        counted = count_log(run.connection, head, log, class_sql, seen, part, run.options.window)
-        extra = {"bad": [[b.file, b.line, b.reason] for b in counted.bad]}
-        run.state.keep(described, counted.tally, counted.ids, extra)
-        _take(run, path, counted.tally, list(counted.bad), recalled=False)
+        bad, recalled = _count_part(run, head, path, log, class_sql, settings | {"part": part})
+        _take(run, path, bad, recalled=recalled)
 
 
-def _take(run: _Run, path: Path, tally: Tally, bad: list[BadLine], *, recalled: bool) -> None:
-    run.tallies.append(tally)
+def _count_chunks(
+    run: Run, head: Head, log: LogFormat, class_sql: str, settings: Mapping[str, str]
+) -> None:
+    """Count a large file of lines chunk by chunk; what a stopped run had counted is recalled."""
+    for chunk in chunks(head, run.options.chunk_bytes):
+        part = {**settings, "file": chunk.identity, "part": "chunk"}
+        try:
+            bad, recalled = _count_part(run, chunk.head, head.path, log, class_sql, part)
+        except InputError as error:
+            raise InputError([replace(f, file=str(head.path)) for f in error.faults]) from error
+        before = lines_before(head, chunk) if bad else 0
+        placed = [replace(b, file=str(head.path), line=before + (b.line or 0)) for b in bad]
+        _take(run, head.path, placed, recalled=recalled)
+
+
+def _count_part(
+    run: Run, head: Head, path: Path, log: LogFormat, class_sql: str, part: dict[str, str]
+) -> tuple[list[BadLine], bool]:
+    """Count what `head` shows of the file at `path`, or recall it; return what was malformed."""
+    source = str(path)
+    while run.state.has_seen(part):  # the same content again, under another name
+        part["copy"] = str(int(part.get("copy", "0")) + 1)
+    saved = run.state.recall(part, source)
+    if saved is not None:
+        run.tallies.append(saved["tally"])
+        return [BadLine(source, line, reason) for line, reason in saved["bad"]], True
+    seen = Seen(run.state.seen, source)
+    window = run.options.window
+    counted = count_log(
+        run.connection,
+        head,
+        log,
+        class_sql,
+        seen,
+        "" if part["part"] == "chunk" else part["part"],
+        window,
+    )
+    run.state.keep(part, source, counted)
+    run.tallies.append(counted.tally)
+    return list(counted.bad), False
+
+
+def _take(run: Run, path: Path, bad: list[BadLine], *, recalled: bool) -> None:
+    tally = run.tallies[-1]
     run.bad += bad
     run.bad_count += tally.kinds.get("bad", 0)
     run.records += sum(tally.kinds.values())
@@ -198,7 +158,7 @@ def _take(run: _Run, path: Path, tally: Tally, bad: list[BadLine], *, recalled: 
     run.report(Progress(str(path), run.records, elapsed, recalled))
 
 
-def _check_bad(run: _Run) -> None:
+def _check_bad(run: Run) -> None:
     if run.bad_count <= run.options.max_bad:
         return
     faults = [Fault(bad.reason, bad.file, line=bad.line) for bad in run.bad[:10]]
@@ -207,7 +167,7 @@ def _check_bad(run: _Run) -> None:
     raise InputError([*faults, Fault(message, advice=advice)])
 
 
-def _parts(run: _Run, head: Head, log: LogFormat) -> list[str]:
+def _parts(run: Run, head: Head, log: LogFormat) -> list[str]:
     if head.container is not Container.PARQUET or log.explode:
         return [""]
     sql = f"SELECT sum(num_rows) FROM parquet_file_metadata({quote(str(head.path))})"
@@ -221,7 +181,7 @@ def _parts(run: _Run, head: Head, log: LogFormat) -> list[str]:
     ]
 
 
-def _class_sql(run: _Run, head: Head, log: LogFormat) -> str:
+def _class_sql(run: Run, head: Head, log: LogFormat) -> str:
     """Choose what the classes are made by, once per format, and write it for this file."""
     import duckdb
 
@@ -267,94 +227,14 @@ def preview(paths: Sequence[Path], options: UsageOptions) -> dict[str, tuple[Can
             if log.name in found:
                 continue
             if isinstance(log, ReportFormat):
-                found[log.name] = _judge_report(path, log)
+                found[log.name] = judge_report(path, log)
                 continue
             records = take_sample(connection, record_source(head, log))
             found[log.name] = judge(connection, records, class_keys(connection, log, records))
     return found
 
 
-def _judge_report(path: Path, log: ReportFormat) -> tuple[Candidate, ...]:
-    rows = [row for row in islice(log.read(path), SAMPLE_RECORDS) if row.keys]
-    weights = [row.n or row.output or 1 for row in rows]
-    every = sum(weights)
-    candidates = []
-    for key in log.keys:
-        volumes: dict[str, int] = {}
-        for row, weight in zip(rows, weights, strict=True):
-            value = row.keys.get(key)
-            if value is not None:
-                volumes[value] = volumes.get(value, 0) + weight
-        if volumes and every:
-            ranked = sorted(volumes, key=lambda value: (-volumes[value], value))
-            labelled = sum(volumes.values()) / every
-            largest = volumes[ranked[0]] / every
-            candidates.append(Candidate(key, len(volumes), labelled, largest, tuple(ranked[:5])))
-    return tuple(candidates)
-
-
-def _read_report(run: _Run, head: Head, log: ReportFormat) -> None:
-    try:
-        if log.name not in run.keys:
-            run.candidates[log.name] = _judge_report(head.path, log)
-            keys = {c.key: c.key for c in run.candidates[log.name]}
-            told = run.options.class_by
-            if told:
-                run.keys[log.name] = _report_key(told, log, keys, head)
-            else:
-                run.keys[log.name] = run.state.choice(log.name) or _first_key(run, log)
-                run.state.remember_choice(log.name, run.keys[log.name])
-        rows = list(_cut(log.read(head.path), run.options, head.path))
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        message = f"not a sound {log.name} report: {type(error).__name__}"
-        raise InputError([Fault(message, str(head.path))]) from error
-    run.reports += [report_values(row, run.keys[log.name], log.name) for row in rows]
-    latency = Tally()
-    for row in rows:
-        group = (row.keys.get(run.keys[log.name]) if run.keys[log.name] else "all") or "unlabelled"
-        for seconds, count in row.latency_buckets:
-            key = (group, "latency", bucket_of(seconds * 1000))
-            before = latency.cells.get(key, (0, 0))
-            milliseconds = round(seconds * 1000 * count)
-            latency.cells[key] = (before[0] + count, before[1] + milliseconds)
-    run.tallies.append(latency)
-    run.records += len(rows)
-    elapsed = time.monotonic() - run.began
-    run.report(Progress(str(head.path), run.records, elapsed, False))
-
-
-def _cut(rows: Iterable[ReportRow], options: UsageOptions, path: Path) -> Iterator[ReportRow]:
-    """Leave the rows of the days that count; a bucket may not reach beyond them."""
-    first = dt.datetime.combine(options.since or dt.date.min, dt.time())
-    last = options.until or dt.date.max - dt.timedelta(days=1)
-    after = dt.datetime.combine(last + dt.timedelta(days=1), dt.time())
-    for row in rows:
-        start, end = row.start, row.until or row.start
-        if start is None or end is None:
-            yield row
-            continue
-        if start >= after or (end <= first and start < first):
-            continue
-        if start < first or end > after:
-            said = f"a sum from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} cannot be cut"
-            raise InputError([Fault(said, str(path), advice="choose days that hold it whole")])
-        yield row
-
-
-def _first_key(run: _Run, log: ReportFormat) -> str:
-    """Take what the other reports of this run use, so that usage and costs meet in one class."""
-    vendor = log.name.partition("-")[0]
-    for name, key in run.keys.items():
-        if name.partition("-")[0] == vendor and key in log.keys:
-            return key
-    return choose(run.candidates[log.name])
-
-
-def _report_key(told: str, log: ReportFormat, keys: Mapping[str, str], head: Head) -> str:
-    return resolve(told, {**dict.fromkeys(log.keys, ""), **keys}, str(head.path))
-
-
-def _take_counts(run: _Run, source: str, tally: Tally) -> None:
+def _take_counts(run: Run, source: str, tally: Tally) -> None:
     run.formats[WAREHOUSE.name] = WAREHOUSE
     run.keys[WAREHOUSE.name] = "class"
     run.tallies.append(tally)
@@ -367,7 +247,7 @@ WAREHOUSE = ReportFormat(
 )
 
 
-def _finish(run: _Run, files: Sequence[Path | str]) -> UsageResult:
+def _finish(run: Run, files: Sequence[Path | str]) -> UsageResult:
     if {"otel-traces", "otel-metrics"} <= run.formats.keys():
         advice = "give the traces, which also have the sizes of single requests"
         raise InputError([Fault("traces and metrics count the same requests", advice=advice)])

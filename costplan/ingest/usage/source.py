@@ -8,6 +8,7 @@ import re
 from costplan.ingest.engine import Shape, name, quote, sql_type
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.format import LogFormat
+from costplan.ingest.usage.rows import typed_columns
 
 _JSON_FORMATS = {
     Container.JSON_LINES: "newline_delimited",
@@ -18,14 +19,17 @@ _PLAIN = re.compile(r"VARCHAR|.*INT.*|DOUBLE|FLOAT|DECIMAL.*|TIMESTAMP.*|DATE")
 _LARGEST_LINE = 1 << 26
 
 
-def record_source(head: Head, log: LogFormat, *, numbered: bool = False, part: str = "") -> str:
+def record_source(
+    head: Head, log: LogFormat, *, numbered: bool = False, part: str = "", typed: bool = False
+) -> str:
     """Write the SQL that yields a file's records with the columns of the format's shape.
 
     `numbered` adds the position of each record, from 1, which forbids parallel reading.
-    `part` is a condition that keeps a part of a Parquet file.
+    `part` is a condition that keeps a part of a Parquet file. `typed` reads the numbers of JSON as
+    numbers, twice as fast, and fails on whatever is malformed.
     """
     if head.container in _JSON_FORMATS:
-        inner = _json(head, log, numbered)
+        inner = _json(head, log, numbered, typed)
     elif head.container is Container.PARQUET:
         inner = _parquet(head, log, numbered, part)
     else:
@@ -41,18 +45,21 @@ def wrapped(head: Head, log: LogFormat) -> str:
     return found.group(1) if found else ""
 
 
-def _json(head: Head, log: LogFormat, numbered: bool) -> str:
+def _json(head: Head, log: LogFormat, numbered: bool, typed: bool) -> str:
     kept: dict[str, Shape] = {
         key: "VARCHAR" if key in head.text_objects else shape for key, shape in log.shape.items()
     }
+    if typed:
+        kept |= dict.fromkeys(typed_columns(log), "DOUBLE")
     columns = kept
     holds = wrapped(head, log)
     if holds:
         columns = {log.wrapper: [kept] if holds == "[" else kept}
     listed = ", ".join(f"{name(k)}: {quote(sql_type(v))}" for k, v in columns.items())
-    ignore = head.container is Container.JSON_LINES
-    largest = _LARGEST_LINE if ignore else max(_LARGEST_LINE, 2 * _unpacked_size(head))
-    if ignore and head.path.stat().st_size < _LARGEST_LINE:
+    lines = head.container is Container.JSON_LINES
+    ignore = lines and not typed
+    largest = _LARGEST_LINE if lines else max(_LARGEST_LINE, 2 * _unpacked_size(head))
+    if lines and head.path.stat().st_size < _LARGEST_LINE:
         largest = 1 << 24
     reader = (
         f"read_json({quote(str(head.path))}, format='{_JSON_FORMATS[head.container]}',"

@@ -9,10 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.engine import quote
+from costplan.ingest.engine import name, quote
 from costplan.ingest.head import Container, Head, open_text_bytes, truncated
 from costplan.ingest.usage.format import ROW_TYPES, LogFormat, ReportRow
-from costplan.ingest.usage.ids import Seen, repeated, seen_before, sorted_ids, without_duplicates
+from costplan.ingest.usage.ids import (
+    HASH,
+    Seen,
+    near_parts,
+    repeated,
+    seen_before,
+    sorted_ids,
+    without_duplicates,
+)
 from costplan.ingest.usage.rows import SUSPECT, checked_select, row_select, trusted_select
 from costplan.ingest.usage.source import record_source
 from costplan.ingest.usage.tally import Tally, tally_relation
@@ -48,6 +56,21 @@ class Counted:
     """The first malformed records."""
     ids: Any
     """Sorted hashes of the request ids; None when the part has none."""
+    saw: tuple[str, ...] = ()
+    """Names of the earlier parts that were looked through for its requests."""
+    after: tuple[str, ...] = ()
+    """Names of those that hold some, which are not counted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unique:
+    """A relation in which every request occurs once."""
+
+    relation: str
+    ids: Any = None
+    copies: int = 0
+    saw: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 def count_log(
@@ -65,28 +88,35 @@ def count_log(
     """
     import duckdb
 
-    rows = row_select(log, record_source(head, log, part=part), class_sql)
-    if window:
-        rows = f"SELECT * FROM ({rows}) WHERE {window}"
+    rows = _rows(head, log, class_sql, window, part)
     one_each = log.rows.get("n") == "1"
     try:
         if _viewable(head, log):
-            tally, ids, copies = _count_view(connection, log, seen, rows, one_each)
+            tally, unique = _count_view(connection, log, seen, rows, one_each)
             rejects: list[tuple[int, str]] = []
         else:
-            rejects = _stage(connection, head, checked_select(rows))
-            relation, ids, copies = _unique(connection, log, seen, "part_table")
-            tally = tally_relation(connection, relation, one_each=one_each)
+            rejects = _stage(connection, head, log, class_sql, window)
+            unique = _unique(connection, log, seen, "part_table")
+            tally = tally_relation(connection, unique.relation, one_each=one_each)
     except duckdb.Error as error:
         raise _unreadable(head, error) from error
-    if copies:
-        tally.kinds["duplicate"] = copies
+    if unique.copies:
+        tally.kinds["duplicate"] = unique.copies
     if rejects:
         tally.kinds["bad"] = tally.kinds.get("bad", 0) + len(rejects)
     bad = _locate(connection, head, log, class_sql, rejects, part) if tally.kinds.get("bad") else []
     connection.execute("DROP VIEW IF EXISTS part_view")
-    connection.execute("DROP TABLE IF EXISTS part_table")
-    return Counted(tally, tuple(bad[:SHOWN_BAD]), ids)
+    connection.execute("DROP VIEW IF EXISTS part_table")
+    connection.execute("DROP TABLE IF EXISTS part_kept")
+    return Counted(tally, tuple(bad[:SHOWN_BAD]), unique.ids, unique.saw, unique.after)
+
+
+def _rows(
+    head: Head, log: LogFormat, class_sql: str, window: str, part: str = "", typed: bool = False
+) -> str:
+    records = record_source(head, log, part=part, typed=typed)
+    rows = row_select(log, records, class_sql, typed=typed)
+    return f"SELECT * FROM ({rows}) WHERE {window}" if window else rows
 
 
 def _viewable(head: Head, log: LogFormat) -> bool:
@@ -96,7 +126,7 @@ def _viewable(head: Head, log: LogFormat) -> bool:
 
 def _count_view(
     connection: DuckDBPyConnection, log: LogFormat, seen: Seen, rows: str, one_each: bool
-) -> tuple[Tally, Any, int]:
+) -> tuple[Tally, _Unique]:
     """Count rows where they lie: on trust, and again with every check where that was wrong."""
     used = "is_used"
     trusted = trusted_select(rows, spans="finish" in log.rows)
@@ -107,16 +137,22 @@ def _count_view(
     ):
         used = "kind = 'used'"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {checked_select(rows)}")
-    relation, ids, copies = _unique(connection, log, seen, "part_view")
-    tally = tally_relation(connection, relation, one_each=one_each, used=used)
-    return tally, ids, copies
+    unique = _unique(connection, log, seen, "part_view")
+    tally = tally_relation(connection, unique.relation, one_each=one_each, used=used)
+    return tally, unique
 
 
-def _stage(connection: DuckDBPyConnection, head: Head, select: str) -> list[tuple[int, str]]:
-    """Read the part into a table; return the lines that a CSV reader refused."""
+def _stage(
+    connection: DuckDBPyConnection, head: Head, log: LogFormat, class_sql: str, window: str
+) -> list[tuple[int, str]]:
+    """Read the file into a table; return the lines that a CSV reader refused."""
     for table in ("reject_errors", "reject_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_table AS {select}")
+    if not (
+        head.container is Container.JSON_LINES
+        and _stage_typed(connection, head, log, class_sql, window)
+    ):
+        _keep(connection, log, _rows(head, log, class_sql, window))
     if head.container not in {Container.CSV, Container.TEXT}:
         return []
     found = connection.execute(
@@ -126,25 +162,59 @@ def _stage(connection: DuckDBPyConnection, head: Head, select: str) -> list[tupl
     return [(int(line), str(reason)) for line, reason in found]
 
 
-def _unique(
-    connection: DuckDBPyConnection, log: LogFormat, seen: Seen, relation: str
-) -> tuple[str, Any, int]:
+def _stage_typed(
+    connection: DuckDBPyConnection, head: Head, log: LogFormat, class_sql: str, window: str
+) -> bool:
+    """Read JSON lines as if nothing in them were malformed; False where something is."""
+    import duckdb
+
+    try:
+        _keep(connection, log, _rows(head, log, class_sql, window, typed=True))
+    except duckdb.InvalidInputException:
+        return False
+    return True
+
+
+def _keep(connection: DuckDBPyConnection, log: LogFormat, rows: str) -> None:
+    """Keep what is counted of rows; the place and the fault of one are looked up when needed.
+
+    What a format never says, or says of every record, takes no room: `part_table` is a view that
+    has it, and that checks the rows.
+    """
+    fixed = {**dict.fromkeys(ROW_TYPES, "NULL"), **{k: v for k, v in log.rows.items() if v in "01"}}
+    kept = [c for c in log.rows if c in ROW_TYPES and c not in {"request_id", "n", "failed"}]
+    kept += [c for c in ("n", "failed") if log.rows.get(c, "0") not in {"0", "1"}]
+    columns = ", ".join([f"{HASH} AS id", "class", "why IS NOT NULL AS bad", *kept])
+    constants = "".join(
+        f", CAST({fixed[c]} AS {kind}) AS {name(c)}"
+        for c, kind in ROW_TYPES.items()
+        if c not in {*kept, "class", "why"}
+    )
+    known = f"SELECT *, CASE WHEN bad THEN '' END AS why{constants} FROM part_kept"
+    connection.execute("DROP VIEW IF EXISTS part_table")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_kept AS SELECT {columns} FROM ({rows})")
+    connection.execute(f"CREATE TEMP VIEW part_table AS {checked_select(known, identity='id')}")
+
+
+def _unique(connection: DuckDBPyConnection, log: LogFormat, seen: Seen, relation: str) -> _Unique:
     if "request_id" not in log.rows:
-        return relation, None, 0
+        return _Unique(relation)
     ids = sorted_ids(connection, relation)
     inside = repeated(ids)
-    before = ids[:0]
+    before, near = ids[:0], []
+    after: tuple[str, ...] = ()
     if seen.parts:
         spans = connection.execute(f"SELECT min(start), max(start) FROM {relation}").fetchone()
         first, last = spans or (None, None)
-        near = [part for part in seen.parts if part.may_share(seen.source, first, last)]
-        before = seen_before(ids, near)
+        near = near_parts(seen.parts, seen.source, first, last)
+        before, after = seen_before(ids, near)
+    saw = tuple(name for part in near for name in part.names)
     if not len(inside) and not len(before):
-        return relation, ids, 0
+        return _Unique(relation, ids, 0, saw)
     unique = without_duplicates(connection, relation, inside, before)
     kept = connection.execute(f"SELECT count(*) FROM {unique}").fetchone()
     every = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-    return unique, ids, (every or (0,))[0] - (kept or (0,))[0]
+    return _Unique(unique, ids, (every or (0,))[0] - (kept or (0,))[0], saw, after)
 
 
 def _unreadable(head: Head, error: Exception) -> InputError:

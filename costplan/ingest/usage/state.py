@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.usage.ids import SeenPart
-from costplan.ingest.usage.tally import Tally, from_json, to_json
+from costplan.ingest.usage.ids import SeenPart, near_parts, seen_before, together
+from costplan.ingest.usage.tally import from_json, to_json
 
 if TYPE_CHECKING:
-    from costplan.ingest.usage.ids import Hashes
+    from costplan.ingest.usage.staging import Counted
 
-VERSION = 1
+VERSION = 2
+_MOST_BYTES = 1 << 27
+"""Ids that are put together at most: 16 million, so that memory stays bounded."""
 _EDGE_BYTES = 1 << 16
 
 
@@ -40,23 +42,24 @@ class State:
 
     def __init__(self, folder: Path | None) -> None:
         """Open a folder, making it where it is missing; None for a temporary one."""
-        self._temporary = None
+        self._scratch = tempfile.TemporaryDirectory(prefix="costplan-ingest-")
+        self.kept = folder is not None
         if folder is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="costplan-ingest-")
-            folder = Path(self._temporary.name)
-        self.kept = self._temporary is None
+            folder = Path(self._scratch.name) / "state"
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            self.close()
             reason = error.strerror or "cannot be made"
             raise InputError([Fault(f"--state: {reason}", str(folder))]) from error
         self.seen: list[SeenPart] = []
+        self.names: set[str] = set()
+        self.merges = 0
 
     def close(self) -> None:
-        """Remove a temporary folder."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        """Remove what was temporary."""
+        self._scratch.cleanup()
 
     def choice(self, log: str) -> str | None:
         """Recall what the classes of a format were made by; None when nothing was chosen yet."""
@@ -68,39 +71,76 @@ class State:
         file = self.folder / "classes.json"
         self._save(file, {**(self._load(file) or {}), log: key})
 
-    def recall(self, part: Mapping[str, str]) -> dict[str, Any] | None:
-        """Find what was counted for a part; None when it is new."""
-        saved = self._load(self._record(part))
+    def has_seen(self, part: Mapping[str, str]) -> bool:
+        """Tell whether this run has counted or recalled the part already."""
+        return self._record(part).name in self.names
+
+    def recall(self, part: Mapping[str, str], source: str) -> dict[str, Any] | None:
+        """Find what was counted for a part; None when it is new, or has to be counted anew.
+
+        It has to where requests were left to another part that is not in this run, or where a
+        part of this run that it was not compared with holds some of its requests.
+        """
+        record = self._record(part)
+        saved = self._load(record)
         if saved is None or saved.get("version") != VERSION:
             return None
-        if saved.get("tally") is not None:
-            tally = from_json(saved["tally"])
-            ids = self._ids(part)
-            if ids.exists():
-                self.seen.append(SeenPart(ids, part["file"], tally.first, tally.last))
-            saved["tally"] = tally
-        return saved
+        if not self.names.issuperset(saved["after"]):
+            return None
+        tally = from_json(saved["tally"])
+        ids = self._ids(part)
+        if ids.exists():
+            found = SeenPart(ids, (record.name,), source, tally.first, tally.last)
+            if self._shares_more(found, saved["saw"]):
+                return None
+            self._see(found)
+        self.names.add(record.name)
+        return saved | {"tally": tally}
 
-    def keep(
-        self,
-        part: Mapping[str, str],
-        tally: Tally | None,
-        ids: Hashes | None,
-        extra: Mapping[str, Any],
-    ) -> None:
+    def _shares_more(self, part: SeenPart, saw: Sequence[str]) -> bool:
+        import numpy as np
+
+        near = near_parts(self.seen, part.source, part.first, part.last)
+        new = [other for other in near if not set(other.names) <= set(saw)]
+        return bool(new) and bool(seen_before(np.load(part.file), new)[1])
+
+    def keep(self, part: Mapping[str, str], source: str, counted: Counted) -> None:
         """Keep what was counted for a part; the record appears whole or not at all."""
-        if ids is not None and tally is not None:
+        record, tally = self._record(part), counted.tally
+        if counted.ids is not None:
             import numpy as np
 
             file = self._ids(part)
             with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as out:
-                np.save(out, ids)
+                np.save(out, counted.ids)
             Path(out.name).replace(file)
-            self.seen.append(SeenPart(file, part["file"], tally.first, tally.last))
-        saved = {"version": VERSION, "part": dict(part), **extra}
-        saved["tally"] = None if tally is None else to_json(tally)
+            self._see(SeenPart(file, (record.name,), source, tally.first, tally.last))
+        self.names.add(record.name)
         if self.kept:
-            self._save(self._record(part), saved)
+            saved = {
+                "version": VERSION,
+                "part": dict(part),
+                "saw": counted.saw,
+                "after": counted.after,
+                "bad": [[bad.line, bad.reason] for bad in counted.bad],
+                "tally": to_json(tally),
+            }
+            self._save(record, saved)
+
+    def _see(self, part: SeenPart) -> None:
+        """Add a part to what was seen; of the parts of one file, few large ones are kept."""
+        self.seen.append(part)
+        while len(self.seen) > 1:
+            one, other = self.seen[-2:]
+            sizes = [p.file.stat().st_size for p in (one, other)]
+            if one.source != other.source or sizes[0] > 2 * sizes[1] or sum(sizes) > _MOST_BYTES:
+                return
+            self.merges += 1
+            file = Path(self._scratch.name) / f"{self.merges}.npy"
+            self.seen[-2:] = [together(one, other, file)]
+            for old in (one, other):
+                if old.file.parent == file.parent:
+                    old.file.unlink()
 
     def _record(self, part: Mapping[str, str]) -> Path:
         digest = hashlib.blake2b(json.dumps(dict(part), sort_keys=True).encode(), digest_size=12)

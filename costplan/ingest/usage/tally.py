@@ -133,16 +133,28 @@ def tally_relation(
     names = [column[0] for column in cursor.description or ()]
     for values in cursor.fetchall():
         _add_record(tally, dict(zip(names, values, strict=True)))
+    _add_days(tally, connection, relation)
     if one_each and tally.kinds.get("used"):
         for measure, value in MEASURES.items():
             _add_cells(tally, connection, relation, (measure, value, used))
     return tally
 
 
+def _add_days(tally: Tally, connection: DuckDBPyConnection, relation: str) -> None:
+    """Count days apart from groups: together they would make a group per day."""
+    sql = (
+        "SELECT CAST(start AS DATE) AS day, count(*), min(start), max(COALESCE(until, start))"
+        f" FROM {relation} WHERE kind NOT IN ('bad', 'skipped') GROUP BY 1"
+    )
+    for day, rows, first, last in connection.execute(sql).fetchall():
+        tally.stretch(first, last)
+        if day is not None:
+            _add_counts(tally.days, {day: rows})
+
+
 def _group_sql(relation: str, one_each: bool) -> str:
     parts = [
-        "class, team, model, setting, kind, CAST(start AS DATE) AS day",
-        "count(*) AS rows, min(start) AS first, max(COALESCE(until, start)) AS last",
+        "class, team, model, setting, kind, count(*) AS rows",
         "CAST(sum(usd) AS DECIMAL(38, 12)) AS usd, sum(output - reasoning) AS sum_visible",
         *(f"sum({c}) AS {name('sum_' + c)}" for c in SUMS if c not in {"visible", "n", "failed"}),
         *(f"count({c}) AS {name('known_' + c)}" for c in KNOWN if not (one_each and c == "n")),
@@ -165,9 +177,6 @@ def _add_record(tally: Tally, record: Mapping[str, Any]) -> None:
         _add_counts(tally.kinds, {kind: rows})
     if kind in {"bad", "skipped"}:
         return
-    tally.stretch(record["first"], record["last"])
-    if record["day"] is not None:
-        _add_counts(tally.days, {record["day"]: rows})
     if kind == "empty":
         return
     group: Group = (
