@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from decimal import Decimal
+
 import duckdb
 import pytest
 
 from costplan.domain.errors import InputError
 from costplan.ingest.usage.run import read_usage
-from costplan.ingest.warehouse.ibis_counts import count_warehouse
-from costplan.ingest.warehouse.sql import histogram_sql
+from costplan.ingest.warehouse.counts import tally_rows
+from costplan.ingest.warehouse.ibis_counts import count_warehouse, histogram_expression
+from costplan.ingest.warehouse.sql import DIALECTS, histogram_sql
 
 VIEW = (
     "CREATE VIEW llm_requests AS SELECT task_class AS class, model, effort AS setting,"
@@ -77,3 +81,77 @@ def test_ibis_on_duckdb(log, tmp_path):
         for bucket, cell in histogram.cells.items()
     }
     assert {key: cell[0] for key, cell in tally.cells.items()} == cells
+
+
+PARSERS = {"ansi": "", "mssql": "tsql"}
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_every_dialect_parses_as_its_own(dialect):
+    """An independent parser of each dialect reads the printed query whole: six counts in one."""
+    sqlglot = pytest.importorskip("sqlglot", reason="sqlglot is not installed")
+    parsed = sqlglot.parse_one(
+        histogram_sql(dialect),
+        read=PARSERS.get(dialect, dialect) or None,
+        error_level=sqlglot.ErrorLevel.RAISE,
+    )
+    assert len(list(parsed.find_all(sqlglot.exp.Select))) == 6
+    assert {table.name for table in parsed.find_all(sqlglot.exp.Table)} == {"llm_requests"}
+
+
+def counts_of(rows):
+    """What two engines must agree on to the last request: every count, sum and moment."""
+    return {
+        (*(row[k] for k in ("class", "model", "setting", "measure")), int(row["bucket"])): (
+            int(row["requests"]),
+            round(Decimal(str(row["total"])), 6),
+            str(row["first_at"])[:19],
+            str(row["last_at"])[:19],
+        )
+        for row in rows
+    }
+
+
+@pytest.fixture(scope="module")
+def spark():
+    pyspark = pytest.importorskip("pyspark", reason="pyspark is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, which is not here: apt-get install default-jre-headless")
+    del pyspark
+    from pyspark.sql import SparkSession
+
+    session = (
+        SparkSession.builder.master("local[1]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore:The 'future.infer_string' option")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_spark_and_duckdb_count_alike(log, tmp_path, spark):
+    """The printed SQL and the one Ibis expression give identical counts on Spark and on DuckDB."""
+    ibis = pytest.importorskip("ibis", reason="costplan[warehouse] is not installed")
+    flat = tmp_path / "flat.parquet"
+    with duckdb.connect(str(tmp_path / "w.ddb")) as connection:
+        connection.execute(VIEW.format(path=log))
+        connection.execute(f"COPY llm_requests TO '{flat}' (FORMAT parquet)")
+        cursor = connection.execute(histogram_sql("duckdb"))
+        names = [column[0] for column in cursor.description]
+        here = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    spark.read.parquet(str(flat)).createOrReplaceTempView("llm_requests")
+    printed = [row.asDict() for row in spark.sql(histogram_sql("spark")).collect()]
+    assert counts_of(printed) == counts_of(here)
+    table = ibis.pyspark.connect(spark).table("llm_requests")
+    expressed = histogram_expression(table).execute().to_dict("records")
+    assert counts_of(expressed) == counts_of(here)
+    assert tally_rows(expressed).groups == tally_rows(here).groups
