@@ -19,6 +19,7 @@ from costplan.solve.decimals import (
     products,
 )
 from costplan.solve.problem import Goal, Problem
+from costplan.solve.shared import pool_tokens_at, requests_at, tokens_at, unknown_at, usd_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,13 +138,6 @@ def total_requests(problem: Problem, classes: Bools | None = None) -> Fraction:
     return Fraction(exact_sum(units), 10**problem.requests.exponent)
 
 
-def of_provider(problem: Problem, name: str) -> Bools:
-    """Mark the options of a provider."""
-    known = name in problem.provider_names
-    code = problem.provider_names.index(name) if known else -2
-    return np.asarray(problem.provider == code)
-
-
 def of_team(problem: Problem, name: str) -> Bools:
     """Mark the classes of a team, shape (n_classes,)."""
     code = problem.team_names.index(name) if name in problem.team_names else -2
@@ -184,13 +178,18 @@ def shut_out(problem: Problem) -> Iterable[tuple[str, Bools]]:
         if unknown.any():
             in_team = np.repeat(of_team(problem, name), np.diff(problem.first))
             yield f"teams.{name}.mean_latency_s", unknown & in_team
-    no_tokens = _unknown(problem.tokens, problem.n_options)
-    if no_tokens.any():
-        paid = ~problem.in_pool()
+    if _lacks_tokens(problem):
         for name in limits.provider_tokens:
-            yield f"providers.{name}.tokens", no_tokens & paid & of_provider(problem, name)
-        if problem.pools:
-            yield "pools", no_tokens & ~paid
+            yield f"providers.{name}.tokens", unknown_at(problem, tokens_at(problem, name))
+        for g in range(len(problem.pools)):
+            yield "pools", unknown_at(problem, pool_tokens_at(problem, g))
+
+
+def _lacks_tokens(problem: Problem) -> bool:
+    """Say whether the tokens of any option or part are unknown."""
+    parts = problem.parts
+    known = problem.tokens is not None and problem.tokens.missing is None
+    return not known or (parts is not None and parts.tokens.missing is not None)
 
 
 def _unknown(column: DecimalColumn | None, n_options: int) -> Bools:
@@ -249,11 +248,10 @@ def rows(problem: Problem) -> list[Row]:
         keep = np.repeat(of_team(problem, name), counts)
         found.append(Row(f"teams.{name}.usd", list_spend(problem, keep), Fraction(usd)))
     for name, usd in limits.provider_usd.items():
-        spend = list_spend(problem, of_provider(problem, name))
+        spend = per_request(problem, *usd_at(problem, name))
         found.append(Row(f"providers.{name}.usd", spend, Fraction(usd)))
-    paid = ~problem.in_pool()
     for name, tokens in limits.provider_tokens.items():
-        amount = per_request(problem, problem.tokens, of_provider(problem, name) & paid)
+        amount = per_request(problem, *tokens_at(problem, name))
         found.append(Row(f"providers.{name}.tokens", amount, Fraction(tokens)))
     return found + _share_rows(problem) + _latency_rows(problem) + _target_rows(problem)
 
@@ -263,7 +261,7 @@ def _share_rows(problem: Problem) -> list[Row]:
     whole, found = total_requests(problem), []
     for key, at_least in (("min_share", True), ("max_share", False)):
         for name, share in getattr(problem.limits, f"provider_{key}").items():
-            amount = per_request(problem, None, of_provider(problem, name))
+            amount = per_request(problem, *requests_at(problem, name))
             row = f"providers.{name}.{key}"
             found.append(Row(row, amount, Fraction(share) * whole, at_least, per=whole))
     return found

@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from costplan.solve.amounts import Amount, Combination, Row, list_spend, of_provider, per_request
+from costplan.solve.amounts import Amount, Combination, Row, per_request
 from costplan.solve.decimals import Floats, Ints
 from costplan.solve.linear import LinearProgram, Usable
 from costplan.solve.pricing import Segment, segments
 from costplan.solve.problem import Problem
+from costplan.solve.shared import pool_tokens_at, usd_at, usd_outside
 from costplan.solve.sheet import Sheet, scale_of
 
 
@@ -39,19 +40,16 @@ class Bill:
     def of(cls, problem: Problem, usable: Usable) -> Bill:
         """Take the bill of a problem apart."""
         names = [name for name in problem.provider_names if name in problem.contracts]
-        contracted = np.zeros(problem.n_options, dtype=np.bool_)
         curves = []
         for name in names:
-            mine = of_provider(problem, name)
-            contracted |= mine
-            spend = list_spend(problem, mine)
+            spend = per_request(problem, *usd_at(problem, name))
             most = _most(problem, spend, usable)
             curves.append(Curve(name, spend, most, segments(problem.contracts[name], most)))
         pools = () if problem.pool is None else tuple(
-            per_request(problem, problem.tokens, problem.pool == g)
-            for g in range(len(problem.pools))
+            per_request(problem, *pool_tokens_at(problem, g)) for g in range(len(problem.pools))
         )  # fmt: skip
-        return cls(list_spend(problem, ~contracted), tuple(curves), pools)
+        plain = per_request(problem, *usd_outside(problem, names))
+        return cls(plain, tuple(curves), pools)
 
 
 @dataclass(frozen=True, slots=True)

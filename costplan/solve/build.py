@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 
 import numpy as np
 
-from costplan.solve.decimals import DecimalColumn, Ints
-from costplan.solve.problem import Contract, Limits, Objective, Pool, Problem
+from costplan.solve.decimals import WIDE, DecimalColumn, Ints
+from costplan.solve.problem import Contract, Limits, Objective, Parts, Pool, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """What an option asks of one of the providers or pools that share it."""
+
+    provider: str
+    """Provider whose limits and contract it counts against."""
+    usd: Decimal
+    """List dollars per request of the option."""
+    tokens: Decimal | None
+    """Tokens per request of the option; None is unknown."""
+    reach: Decimal
+    """Share of the option's requests that reach it, 0 to 1."""
+    pool: str | None = None
+    """Pool of own GPUs that serves the tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,9 @@ class OptionRow:
     """Tokens per request; None is unknown."""
     pool: str | None = None
     """Pool of own GPUs it runs on."""
+    parts: Sequence[PartRow] = ()
+    """What each provider or pool has of it, where several share it; provider and pool above are
+    then not used, and usd is the sum of the parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +88,13 @@ def build_problem(
     _check_terms(pools, contracts or {})
     options = [option for row in classes for option in row.options]
     teams = _codes(row.team for row in classes if row.team is not None)
-    providers = _codes(option.provider for option in options)
+    providers = _codes(one.provider for option in options for one in (option.parts or (option,)))
     pool_codes = {pool.name: i for i, pool in enumerate(pools)}
     for option in options:
-        if option.pool is not None and option.pool not in pool_codes:
-            raise ValueError(f"option {option.name!r} runs on the unknown pool {option.pool!r}")
+        for one in option.parts or (option,):
+            if one.pool is not None and one.pool not in pool_codes:
+                raise ValueError(f"option {option.name!r} runs on the unknown pool {one.pool!r}")
+    usd, tokens, parts = _share_out(options, providers, pool_codes)
     counts = np.array([len(row.options) for row in classes], dtype=np.int64)
     column = DecimalColumn.from_decimals
     return Problem(
@@ -84,15 +105,16 @@ def build_problem(
         team_names=tuple(teams),
         first=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)]),
         option_names=tuple(option.name for option in options),
-        provider=_coded(providers, [option.provider for option in options]),
+        provider=_coded(providers, [None if o.parts else o.provider for o in options]),
         provider_names=tuple(providers),
         accuracy=column([option.accuracy for option in options]),
-        usd=column([option.usd for option in options]),
+        usd=usd,
         mean_latency_s=column([option.mean_latency_s for option in options]),
         p95_latency_s=column([option.p95_latency_s for option in options]),
-        tokens=column([option.tokens for option in options]),
-        pool=_coded(pool_codes, [option.pool for option in options]) if pools else None,
+        tokens=tokens,
+        pool=_coded(pool_codes, [None if o.parts else o.pool for o in options]) if pools else None,
         pools=tuple(pools),
+        parts=parts,
         min_accuracy=_perhaps([row.min_accuracy for row in classes]),
         max_p95_latency_s=_perhaps([row.max_p95_latency_s for row in classes]),
         limits=limits or Limits(),
@@ -100,6 +122,29 @@ def build_problem(
         objective=objective or Objective(),
         splits=splits,
     )
+
+
+def _share_out(
+    options: Sequence[OptionRow], providers: dict[str, int], pools: dict[str, int]
+) -> tuple[DecimalColumn, DecimalColumn, Parts | None]:
+    """Lay out dollars and tokens of the options, and of the parts of those that are shared."""
+    shared = [(o, part) for o, option in enumerate(options) for part in option.parts]
+    column, n = DecimalColumn.from_decimals, len(options)
+    # Laid out together, so that options and parts are held at the same places.
+    usd = column([*(option.usd for option in options), *(part.usd for _, part in shared)])
+    tokens = column([*(option.tokens for option in options), *(part.tokens for _, part in shared)])
+    if not shared:
+        return usd, tokens, None
+    own, theirs = np.arange(n), np.arange(n, n + len(shared))
+    parts = Parts(
+        option=np.array([o for o, _ in shared], dtype=np.int64),
+        provider=_coded(providers, [part.provider for _, part in shared]),
+        pool=_coded(pools, [part.pool for _, part in shared]),
+        usd=usd.part(theirs),
+        tokens=tokens.part(theirs),
+        reach=column([part.reach for _, part in shared]),
+    )
+    return usd.part(own), tokens.part(own), parts
 
 
 def _perhaps(values: list[Decimal | None]) -> DecimalColumn | None:
@@ -138,6 +183,19 @@ def _check_rows(classes: Sequence[ClassRow]) -> None:
                 number = getattr(option, key)
                 if number is not None:
                     _check_range(where, key, number)
+            _check_parts(where, option)
+
+
+def _check_parts(where: str, option: OptionRow) -> None:
+    """Refuse parts out of range, and ones that do not add up to the option."""
+    for part in option.parts:
+        _check_range(where, "usd of a part", part.usd)
+        _check_range(where, "reach of a part", part.reach, Decimal(1))
+        if part.tokens is not None:
+            _check_range(where, "tokens of a part", part.tokens)
+    with localcontext(WIDE):
+        if option.parts and sum((part.usd for part in option.parts), Decimal(0)) != option.usd:
+            raise ValueError(f"{where}: the dollars of its parts do not add up to its own")
 
 
 def _check_range(where: str, key: str, number: Decimal, most: Decimal | None = None) -> None:

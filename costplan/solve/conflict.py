@@ -18,6 +18,7 @@ from costplan.solve.knapsack import as_knapsack
 from costplan.solve.least import least_of, least_usd
 from costplan.solve.limits import class_limits, value_of, whole_limits, without
 from costplan.solve.problem import Problem
+from costplan.solve.shared import take_parts
 from costplan.solve.solution import Status
 
 MOST_SUBSETS = 400
@@ -140,6 +141,7 @@ def one_class(problem: Problem, c: int) -> Problem:
         p95_latency_s=of_options(problem.p95_latency_s),
         tokens=of_options(problem.tokens),
         pool=None if problem.pool is None else problem.pool[low:high],
+        parts=take_parts(problem.parts, np.arange(low, high)),
         min_accuracy=of_class(problem.min_accuracy),
         max_p95_latency_s=of_class(problem.max_p95_latency_s),
     )

@@ -23,6 +23,7 @@ from costplan.solve.knapsack import Knapsack, as_knapsack
 from costplan.solve.limits import value_of, whole_limits, with_value
 from costplan.solve.own import lightest_fits
 from costplan.solve.problem import Problem
+from costplan.solve.shared import take_parts
 from costplan.solve.solution import Solution
 
 STEP = Fraction(1, 10**6)
@@ -86,6 +87,7 @@ def with_splits(problem: Problem) -> Problem | None:
         accuracy=problem.accuracy.part(at),
         usd=problem.usd.part(at),
         pool=None if problem.pool is None else problem.pool[at],
+        parts=take_parts(problem.parts, at),
         mean_latency_s=part(problem.mean_latency_s),
         p95_latency_s=part(problem.p95_latency_s),
         tokens=part(problem.tokens),

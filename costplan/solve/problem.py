@@ -100,6 +100,24 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What options that several providers or pools share ask of each, shape (n_parts,) each."""
+
+    option: Ints
+    """Index of the option."""
+    provider: Ints
+    """Index into provider_names."""
+    pool: Ints
+    """Index into pools, -1 for none."""
+    usd: DecimalColumn
+    """List dollars per request of the option, at the places of the problem's usd."""
+    tokens: DecimalColumn
+    """Tokens per request, perhaps unknown, at the places of the problem's tokens."""
+    reach: DecimalColumn
+    """Share of the option's requests that reach it, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Problem:
     """Everything a solver needs, in arrays of n_classes or n_options."""
 
@@ -118,7 +136,7 @@ class Problem:
     option_names: Sequence[str]
     """Shape (n_options,)."""
     provider: Ints
-    """Index into provider_names of each option."""
+    """Index into provider_names of each option, -1 where its parts have it."""
     provider_names: tuple[str, ...]
     """Providers in order of their code."""
     accuracy: DecimalColumn
@@ -135,6 +153,9 @@ class Problem:
     """Index into pools of each option, -1 for none; None when no option has one."""
     pools: tuple[Pool, ...] = ()
     """Own GPUs on offer."""
+    parts: Parts | None = None
+    """Of options that several providers or pools share, whose usd is the sum of their parts and
+    whose pool is -1; None when there are none."""
     min_accuracy: DecimalColumn | None = None
     """Least accuracy of each class (missing: none), met by the mix when splits are allowed."""
     max_p95_latency_s: DecimalColumn | None = None

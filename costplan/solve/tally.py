@@ -20,6 +20,7 @@ from costplan.solve.decimals import (
 )
 from costplan.solve.pick import SHARE_PLACES, Pick
 from costplan.solve.problem import Problem
+from costplan.solve.shared import Counted
 
 RATIO_PLACES = 28
 """Digits of a mean or a share; whether its limit is kept is decided without dividing."""
@@ -44,8 +45,6 @@ class Tally:
     shares: Sequence[int]
     """Shares of the split parts in units of 10**-SHARE_PLACES."""
     n_whole: int
-    provider: Ints
-    pool: Ints
     paid: Bools
     all: Bools
 
@@ -58,16 +57,13 @@ class Tally:
         at = np.flatnonzero(whole)
         classes = np.concatenate([at, np.array([p[0] for p in parts], dtype=np.int64)])
         options = np.concatenate([main[at], np.array([p[1] for p in parts], dtype=np.int64)])
-        pool = np.full(len(options), -1) if problem.pool is None else problem.pool[options]
         return cls(
             problem,
             classes,
             options,
             [scaled(p[2], SHARE_PLACES) for p in parts],
             len(at),
-            problem.provider[options],
-            pool,
-            pool < 0,
+            ~problem.in_pool()[options],
             np.ones(len(options), dtype=np.bool_),
         )
 
@@ -95,6 +91,17 @@ class Tally:
         for i in range(cut, len(at)):
             units += int(left[i]) * int(right[i]) * self.shares[int(at[i]) - n]
         return from_units(units, places + SHARE_PLACES)
+
+    def total_of(self, counted: Counted) -> Decimal:
+        """Add up requests times what a provider or pool has of the options."""
+        column, keep = counted
+        mine = self.all if keep is None else keep[self.options]
+        return self.total(self.problem.requests, column, mine)
+
+    def knows_of(self, counted: Counted) -> bool:
+        """Say whether what a provider or pool has of the options is known wherever it counts."""
+        column, keep = counted
+        return self.knows(column, self.all if keep is None else keep[self.options])
 
     def knows(self, column: DecimalColumn | None, keep: Bools) -> bool:
         """Say whether a number is known wherever it counts and there are requests."""

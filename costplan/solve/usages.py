@@ -11,6 +11,7 @@ import numpy as np
 from costplan.solve.decimals import WIDE, Bools, DecimalColumn, from_units
 from costplan.solve.pick import SHARE_PLACES
 from costplan.solve.problem import Problem
+from costplan.solve.shared import requests_at, tokens_at
 from costplan.solve.tally import Tally, ratio
 
 
@@ -89,16 +90,14 @@ def latency_usages(problem: Problem, tally: Tally) -> list[Usage]:
 
 def provider_usages(problem: Problem, tally: Tally, requests: Decimal) -> list[Usage]:
     """Compare tokens and shares of providers with their limits."""
-    codes = {name: code for code, name in enumerate(problem.provider_names)}
     found = []
     for name, limit in problem.limits.provider_tokens.items():
-        keep = tally.paid & (tally.provider == codes.get(name, -2))
-        known = tally.knows(problem.tokens, keep)
-        used = tally.total(problem.requests, problem.tokens, keep) if known else None
+        tokens = tokens_at(problem, name)
+        used = tally.total_of(tokens) if tally.knows_of(tokens) else None
         found.append(_usage(f"providers.{name}.tokens", limit, used, per=Decimal(1)))
     for key, floors in (("min_share", True), ("max_share", False)):
         for name, limit in getattr(problem.limits, f"provider_{key}").items():
-            used = tally.total(problem.requests, None, tally.provider == codes.get(name, -2))
+            used = tally.total_of(requests_at(problem, name))
             found.append(_usage(f"providers.{name}.{key}", limit, used, floors, per=requests))
     return found
 

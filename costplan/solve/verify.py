@@ -14,6 +14,7 @@ import numpy as np
 from costplan.solve.decimals import WIDE, Ints
 from costplan.solve.pick import Pick
 from costplan.solve.problem import Contract, Goal, Problem
+from costplan.solve.shared import pool_tokens_at, usd_at
 from costplan.solve.tally import Tally, ratio
 from costplan.solve.usages import (
     Usage,
@@ -71,14 +72,10 @@ def verify(problem: Problem, main: Ints, splits: Mapping[int, Sequence[Pick]]) -
     """
     faults = _faults(problem, main, splits)
     tally = Tally.of(problem, main, splits)
-    list_usd = {
-        name: tally.total(problem.requests, problem.usd, tally.paid & (tally.provider == code))
-        for code, name in enumerate(problem.provider_names)
-    }
+    list_usd = {name: tally.total_of(usd_at(problem, name)) for name in problem.provider_names}
     billed = {name: _billed(problem.contracts.get(name), usd) for name, usd in list_usd.items()}
     pool_tokens = tuple(
-        tally.total(problem.requests, problem.tokens, tally.pool == g)
-        for g in range(len(problem.pools))
+        tally.total_of(pool_tokens_at(problem, g)) for g in range(len(problem.pools))
     )
     gpus = tuple(
         _gpus(tokens, pool.tokens_per_gpu)

@@ -14,7 +14,6 @@ import numpy as np
 from costplan.solve.amounts import (
     Amount,
     bill_matters,
-    list_spend,
     per_request,
     quality,
     rows,
@@ -29,6 +28,7 @@ from costplan.solve.knapsack import as_knapsack
 from costplan.solve.prices import with_splits
 from costplan.solve.problem import Problem
 from costplan.solve.room import solve
+from costplan.solve.shared import pool_tokens_at, usd_at, usd_outside
 from costplan.solve.solution import Solution
 
 SCAN = tuple(Decimal(p) / 100 for p in (1, 2, 5, 10, 20, 40, 80, 100, 200, 400))
@@ -160,19 +160,11 @@ def _costs(part: Problem, o: int) -> tuple[Fraction, ...]:
         amount = row.amount.at(0, o)
         found.append(-amount if row.at_least else amount)
     if bill_matters(part):
-        spend = list_spend(part)
-        for code in np.unique(part.provider):
-            mine = part.provider == code
-            contracted = part.provider_names[int(code)] in part.contracts
-            found.append(spend.at(0, o) if contracted and mine[o] else Fraction(0))
-        contracted_o = part.provider_names[int(part.provider[o])] in part.contracts
-        found.append(Fraction(0) if contracted_o else spend.at(0, o))
-    if part.pool is not None:
-        tokens = per_request(part, part.tokens)
-        mine_only = part.pool[o]
-        found += [
-            tokens.at(0, o) if mine_only == g else Fraction(0) for g in range(len(part.pools))
-        ]
+        contracted = [name for name in part.provider_names if name in part.contracts]
+        found += [per_request(part, *usd_at(part, name)).at(0, o) for name in contracted]
+        found.append(per_request(part, *usd_outside(part, contracted)).at(0, o))
+    for g in range(len(part.pools)):
+        found.append(per_request(part, *pool_tokens_at(part, g)).at(0, o))
     return tuple(found)
 
 
