@@ -27,6 +27,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionPart:
+    """What a policy asks of one of the providers, or pools of own GPUs, that share it."""
+
+    provider: str
+    """Who serves it; empty where the user does not say."""
+    pool: str | None
+    """Pool of own GPUs; None for a provider that is paid per request."""
+    usd: Decimal
+    """Dollars per request of the policy, checks included."""
+    tokens: Decimal | None
+    """Input and output tokens per request of the policy; None where unknown."""
+    reach: Decimal
+    """Share of the policy's requests that reach it, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """A policy that a task class may take, with its estimated accuracy, cost and latency.
 
@@ -69,6 +85,8 @@ class Option:
     """How a request is answered: "single" is one call."""
     recipe: Recipe | None = None
     """How a policy is built; None for a single call."""
+    parts: tuple[OptionPart, ...] = ()
+    """What each provider and pool has of a policy that several share, or own GPUs serve."""
     price: Price | None = None
     """List price used; None for stated numbers and measured dollars."""
     notes: tuple[str, ...] = ()

@@ -47,11 +47,6 @@ def add_policies(
     )
 
 
-def providers_apart(workload: Workload) -> frozenset[str]:
-    """Name the providers whose spend, tokens or share a limit or contract must see."""
-    return frozenset(workload.ceilings.providers) | frozenset(workload.contracts)
-
-
 def _refuse_unknown(part: ClassCase, singles: Mapping[str, Option]) -> None:
     known = [*singles, *(exclusion.name for exclusion in part.exclusions)]
     models = {exclusion.name for exclusion in part.exclusions}
@@ -198,7 +193,7 @@ class _Maker:
         from costplan.policies.propose import propose, propose_assumed
 
         if self.evidence is None or self.joint is None:
-            found = propose_assumed(auto, self.singles)
+            found = propose_assumed(auto, self.singles, self._price_gpus())
             lack = "published curves are no joint outcomes: give auto a check of stated rates"
             if not found:
                 reason = "no cascade beats single settings" if auto.check else lack
@@ -213,6 +208,16 @@ class _Maker:
             self._leave_out("auto", "no_proposal", reason)
         return found
 
+    def _price_gpus(self) -> dict[str, float]:
+        """Give what full GPUs cost per request of the options that they serve."""
+        return {
+            name: float(self.workload.pools[option.pool].usd_per_gpu)
+            * float(option.tokens_per_request or 0)
+            / float(self.workload.pools[option.pool].tokens_per_gpu)
+            for name, option in self.singles.items()
+            if option.pool is not None
+        }
+
     def _key(self, wanted: Policy | Auto) -> object:
         """Tell apart what is evaluated: the policy, beliefs and prices of its settings."""
         assert self.evidence is not None
@@ -224,9 +229,9 @@ class _Maker:
         from costplan.policies.facts import NotMeasured
         from costplan.policies.option import make_option
 
-        apart, requests = providers_apart(self.workload), float(self.part.task.requests)
+        requests = float(self.part.task.requests)
         try:
-            return make_option(estimate, self.singles, apart=apart, requests=requests)
+            return make_option(estimate, self.singles, requests=requests)
         except NotMeasured as error:
             self._leave_out(estimate.name, "not_planned", str(error))
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
@@ -213,7 +213,8 @@ def _measure_class(case: Case, part: ClassCase, tables: Tables) -> ClassGain:
         if limit is None or (option.p95_latency_s is not None and option.p95_latency_s <= limit)
     ]
     singles = [option for option in options if option.recipe is None]
-    best = _find_gain(singles, options)
+    priced = {id(option): _price(case, option) for option in options}
+    best = _find_gain(_hull(singles, priced), _hull(options, priced))
     requests = sum(float(p.task.requests) for p in case.classes if p.task.name == part.task.name)
     usd, single, accuracy, name = best or (None, None, None, None)
     oracle = _find_oracle(part, tables)
@@ -236,15 +237,31 @@ def _measure_class(case: Case, part: ClassCase, tables: Tables) -> ClassGain:
     )
 
 
+def _price(case: Case, option: Option) -> float:
+    """Give dollars per request, own GPUs at their price per token when full."""
+    served = [(part.pool, part.tokens) for part in option.parts]
+    if not served:
+        served = [(option.pool, option.tokens_per_request)]
+    usd = option.usd_per_request
+    for name, tokens in served:
+        if name is not None and tokens is not None:
+            pool = case.workload.pools[name]
+            usd += pool.usd_per_gpu * tokens / pool.tokens_per_gpu
+    return float(usd)
+
+
+_Corner = tuple[float, float, Option]
+"""Dollars, accuracy and the option that has them."""
+
+
 def _find_gain(
-    singles: Sequence[Option], options: Sequence[Option]
+    alone: Sequence[_Corner], both: Sequence[_Corner]
 ) -> tuple[float, float, float, str] | None:
     """Find the dollars at which mixes with policies pass mixes of single settings most."""
     import numpy as np
 
-    if not singles:
+    if not alone:
         return None
-    alone, both = _hull(singles), _hull(options)
     usd, accuracy = np.array([(p, a) for p, a, _ in alone]).T
     best: tuple[float, float, float, str] | None = None
     # Both are straight between corners, so that the greatest distance lies at one of them.
@@ -256,13 +273,13 @@ def _find_gain(
     return best
 
 
-def _hull(options: Sequence[Option]) -> list[tuple[float, float, Option]]:
+def _hull(options: Sequence[Option], priced: Mapping[int, float]) -> list[_Corner]:
     """List the options that mixes are made of, by rising dollars."""
     points = sorted(
-        ((float(o.usd_per_request), o.accuracy.mean, o) for o in options),
+        ((priced[id(o)], o.accuracy.mean, o) for o in options),
         key=lambda p: (p[0], -p[1]),
     )
-    hull: list[tuple[float, float, Option]] = []
+    hull: list[_Corner] = []
     for point in points:
         if hull and point[1] <= hull[-1][1]:
             continue
@@ -272,7 +289,7 @@ def _hull(options: Sequence[Option]) -> list[tuple[float, float, Option]]:
     return hull
 
 
-def _slope(a: tuple[float, float, Option], b: tuple[float, float, Option]) -> float:
+def _slope(a: _Corner, b: _Corner) -> float:
     return (b[1] - a[1]) / (b[0] - a[0]) if b[0] > a[0] else float("inf")
 
 

@@ -12,7 +12,7 @@ from costplan.domain.workload import Workload
 from costplan.plan.case import Case, ClassCase
 
 if TYPE_CHECKING:
-    from costplan.solve.build import ClassRow
+    from costplan.solve.build import ClassRow, PartRow
     from costplan.solve.problem import Contract, Limits, Objective, Pool, Problem
 
 
@@ -87,10 +87,27 @@ def _row(part: ClassCase) -> ClassRow:
                 p95_latency_s=option.p95_latency_s,
                 tokens=option.tokens_per_request,
                 pool=None if option.pool is None else in_month(option.pool, month),
+                parts=_parts(option, month),
             )
             for option in part.options
         ],
     )
+
+
+def _parts(option: Option, month: str | None) -> list[PartRow]:
+    """Say what each provider and pool has of a policy that several share."""
+    from costplan.solve.build import PartRow
+
+    return [
+        PartRow(
+            provider=in_month(part.provider, month),
+            usd=part.usd,
+            tokens=part.tokens,
+            reach=part.reach,
+            pool=None if part.pool is None else in_month(part.pool, month),
+        )
+        for part in option.parts
+    ]
 
 
 def limits_of(case: Case) -> Limits:

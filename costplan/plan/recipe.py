@@ -134,7 +134,8 @@ def usd_per_right(option: Option) -> Decimal | None:
     None where no answer is right, and for own GPUs, which are paid whether they answer or not.
     """
     right = option.accuracy.mean if option.recipe is None else option.recipe.accepted_right
-    if option.pool is not None or right <= 0:
+    own = option.pool is not None or any(part.pool is not None for part in option.parts)
+    if own or right <= 0:
         return None
     return (option.usd_per_request / Decimal(repr(right))).quantize(USD_UNIT)
 

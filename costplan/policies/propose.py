@@ -39,24 +39,28 @@ def propose(auto: Auto, evidence: Evidence) -> tuple[PolicyEstimate, ...]:
         except NotMeasured:
             continue
         found[estimate.name] = estimate
-    usd, accuracy = _hull(_singles(evidence).values())
-    return _rank(found, usd, accuracy, auto.most)
+    spent = {name: estimate.usd for name, estimate in found.items()}
+    return _rank(found, spent, _hull(_singles(evidence).values()), auto.most)
 
 
-def propose_assumed(auto: Auto, options: Mapping[str, Option]) -> tuple[PolicyEstimate, ...]:
+def propose_assumed(
+    auto: Auto, options: Mapping[str, Option], gpu_usd: Mapping[str, float] | None = None
+) -> tuple[PolicyEstimate, ...]:
     """Propose cascades of two settings that were measured apart, by a stated check.
 
     Only cascades: what a vote or a best-of brings hangs on the assumed correlation alone.
+    gpu_usd: what full GPUs cost per request of the options that own GPUs serve.
     """
     check = auto.check
     if check is None or check.kind not in _PICKS or check.measured:
         return ()
     how = Assumed()
     rates = Rates(float(check.false_accept or 0), float(check.false_reject or 0))
-    free = {name: option for name, option in options.items() if option.pool is None}
-    names = list(free)
-    p = np.array([option.accuracy.mean for option in free.values()])
-    price = np.array([float(option.usd_per_request) for option in free.values()])
+    own = gpu_usd or {}
+    names = [name for name, option in options.items() if option.pool is None or name in own]
+    p = np.array([options[name].accuracy.mean for name in names])
+    paid = [float(options[name].usd_per_request) + own.get(name, 0.0) for name in names]
+    price = np.array(paid)
     usd, accuracy = _hull(zip(price.tolist(), p.tolist(), strict=True))
     least = np.minimum(p[:, None], p[None, :])
     both = p[:, None] * p[None, :] * (1 - how.dependence) + how.dependence * least
@@ -68,21 +72,25 @@ def propose_assumed(auto: Auto, options: Mapping[str, Option]) -> tuple[PolicyEs
     np.fill_diagonal(gain, -1.0)
     order = np.argsort(-gain, axis=None, kind="stable")[: 2 * auto.most].tolist()
     best = [divmod(place, len(names)) for place in order if gain.flat[place] >= LEAST_GAIN]
-    found = {}
+    found, spent = {}, {}
     for i, j in best:
         try:
-            estimate = assume(_cascade([names[i], names[j]], check), free, how)
+            estimate = assume(_cascade([names[i], names[j]], check), options, how)
         except NotMeasured:
             continue
         found[estimate.name] = estimate
-    return _rank(found, usd, accuracy, auto.most)
+        spent[estimate.name] = float(total[i, j])
+    return _rank(found, spent, (usd, accuracy), auto.most)
 
 
 def _rank(
-    found: Mapping[str, PolicyEstimate], usd: Array, accuracy: Array, most: int
+    found: Mapping[str, PolicyEstimate],
+    spent: Mapping[str, float],
+    singles: tuple[Array, Array],
+    most: int,
 ) -> tuple[PolicyEstimate, ...]:
     gains = {
-        name: estimate.accuracy.mean - _frontier(usd, accuracy, estimate.usd)
+        name: estimate.accuracy.mean - _frontier(*singles, spent[name])
         for name, estimate in found.items()
     }
     ranked = sorted((n for n in gains if gains[n] >= LEAST_GAIN), key=lambda n: (-gains[n], n))

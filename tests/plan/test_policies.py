@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import math
 import random
 from decimal import Decimal
 
@@ -17,6 +19,7 @@ from costplan.plan.forecast import forecast_accuracy, lean_sd
 from costplan.plan.gather import Sources, gather
 from costplan.plan.problem import pose
 from costplan.plan.solving import Manner, Solved, solve_with_margin
+from costplan.solve.room import solve
 
 COLUMNS = (
     "dataset,task_class,question_id,model,budget_or_effort,sample,correct,"
@@ -179,8 +182,79 @@ def test_stated_options_make_assumed_policies(tmp_path, stated):
     case = make_case(
         tmp_path, [CASCADE], evidence=False, chat={"options": options}, ceilings=watched
     )
-    assert policies_of(case) == []
-    assert any("several providers" in e.reason for e in case.classes[0].exclusions)
+    (option,) = policies_of(case)
+    plan = build_plan(case)
+    spent = {ceiling.name: ceiling.used for ceiling in plan.ceilings}["providers.a.usd"]
+    assert 0 < spent <= 50
+    paid = {bill.provider: bill.usd for bill in plan.bills}
+    assert paid["a"] == spent
+    assert sum(paid.values()) == plan.totals.usd
+
+
+GPUS = {"gpus": {"usd_per_gpu": 7, "tokens_per_gpu": 300_000, "max_gpus": 6}}
+OWN = [
+    {"name": "own/low", "accuracy": 0.6, "tokens_per_request": 900, "pool": "gpus",
+     "mean_latency_s": 1, "p95_latency_s": 2},
+    {"name": "own/high", "accuracy": 0.7, "tokens_per_request": 2500, "pool": "gpus",
+     "mean_latency_s": 3, "p95_latency_s": 5},
+    {"name": "api/high", "accuracy": 0.9, "usd_per_request": 0.05, "tokens_per_request": 3000,
+     "provider": "api", "mean_latency_s": 4, "p95_latency_s": 9},
+]  # fmt: skip
+OVER_POOLS = [
+    {"cascade": {"steps": ["own/low", "api/high"], "check": TEST | {"usd": 0.001}}},
+    {"cascade": {"steps": ["own/low", "own/high", "api/high"], "check": TEST}},
+    {"vote": {"option": "own/low", "n": 3, "early_stop": True}},
+    {"best_of": {"option": "own/high", "n": 2, "check": TEST, "parallel": False}},
+]
+
+
+@pytest.mark.parametrize("usd", [5, 14, 21, 30, 50, 90])
+def test_policies_over_own_gpus_buy_whole_ones_as_enumerated(tmp_path, usd):
+    """The best plan counts a pool's tokens by expected calls per stage, and buys GPUs whole."""
+    case = make_case(
+        tmp_path, OVER_POOLS, names=("chat", "mail"), evidence=False,
+        chat={"options": OWN}, mail={"options": OWN, "requests": 300},
+        pools=GPUS, ceilings={"usd": usd}, splits=False,
+    )  # fmt: skip
+    assert len(policies_of(case)) == len(OVER_POOLS)
+    best = None
+    for picks in itertools.product(*(part.options for part in case.classes)):
+        tokens, bill, right = Decimal(0), Decimal(0), Decimal(0)
+        for part, option in zip(case.classes, picks, strict=True):
+            n = part.task.requests
+            bill += n * option.usd_per_request
+            right += n * Decimal(repr(option.accuracy.mean))
+            if option.recipe is None:
+                tokens += n * (option.tokens_per_request if option.pool else 0)
+            for stage in option.recipe.stages if option.recipe else ():
+                member = next(o for o in OWN if (o["name"], "") == stage.setting)
+                if "pool" in member:
+                    asked = Decimal(repr(stage.reach * stage.calls)) * member["tokens_per_request"]
+                    tokens += n * asked.quantize(Decimal("1e-9"))
+        # Tokens of a stage are held to a tenth: so near to a whole GPU nothing is told apart.
+        gpus = math.ceil(tokens / 300_000)
+        bill += 7 * gpus
+        if gpus <= 6 and bill <= Decimal(usd):
+            best = right if best is None else max(best, right)
+    problem = pose(case)
+    solution = solve(problem)
+    assert solution.has_plan == (best is not None)
+    if best is not None:
+        assert float(solution.objective) == pytest.approx(float(best), abs=1e-6)
+
+
+def test_a_plan_over_own_gpus_says_what_they_serve(tmp_path):
+    """GPUs of a cascade's first stage are bought and shown, the later stage is paid per request."""
+    case = make_case(
+        tmp_path, OVER_POOLS[:1], evidence=False, chat={"options": OWN}, pools=GPUS,
+        ceilings={"usd": 60},
+    )  # fmt: skip
+    plan = build_plan(case)
+    (pool,) = plan.pools
+    assert pool.gpus * pool.usd > 0
+    cascade = next(line for line in plan.lines if line.stages)
+    assert cascade.usd_per_right is None
+    assert plan.totals.usd == pool.usd + sum(bill.usd for bill in plan.bills)
 
 
 def solve_all_on(case, name):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -147,8 +148,8 @@ def test_a_policy_becomes_an_option_that_says_how_to_build_it():
     assert dict(made.recipe.leans_on) == estimate.leans_on
 
 
-def test_providers_are_joined_unless_one_must_be_told_apart():
-    """A cascade over two vendors names both, and is refused where a ceiling watches one."""
+def test_several_providers_each_have_their_part():
+    """A cascade over two vendors names both; dollars, tokens and reach of each add up."""
     evidence = random_evidence(2, settings=2, questions=60)
     options = {
         "m0/x": option("m0/x", 0.4, 1),
@@ -156,10 +157,51 @@ def test_providers_are_joined_unless_one_must_be_told_apart():
     }
     policy = {"cascade": {"steps": ["m0/x", "m1/x"], "check": {"kind": "test"}}}
     estimate = evaluate(Policy.model_validate(policy), evidence)
-    assert make_option(estimate, options).provider == "p + other"
-    assert make_option(estimate, options, apart={"third"}).provider == "p + other"
-    with pytest.raises(NotMeasured, match="several providers"):
-        make_option(estimate, options, apart={"other"})
+    made = make_option(estimate, options)
+    assert made.provider == "p + other"
+    assert [(part.provider, part.pool) for part in made.parts] == [("p", None), ("other", None)]
+    assert sum(part.usd for part in made.parts) == made.usd_per_request
+    assert float(made.usd_per_request) == pytest.approx(estimate.usd)
+    assert made.parts[0].reach == 1
+    assert float(made.parts[1].reach) == pytest.approx(estimate.stages[1].reach)
+    alone = make_option(estimate, options | {"m1/x": option("m1/x", 0.7, 3)})
+    assert alone.parts == ()
+
+
+@pytest.mark.parametrize(
+    ("policy", "calls"),
+    [
+        ({"vote": {"option": "own/x", "n": 5}}, {"own/x": 5}),
+        ({"best_of": {"option": "own/x", "n": 3, "check": {"kind": "test", "usd": 0.01}}},
+         {"own/x": 3}),
+        ({"route": {"by": "tier", "buckets": {"a": {"option": "own/x", "share": 0.7},
+                                               "b": {"option": "big/x", "share": 0.3}}}},
+         {"own/x": 0.7, "big/x": 0.3}),
+    ],
+    ids=["vote", "best_of", "route"],
+)  # fmt: skip
+def test_tokens_of_own_gpus_are_counted_by_expected_calls(policy, calls):
+    """A pool serves the tokens of the calls that reach it; only checks and others cost dollars."""
+    own = replace(
+        option("own/x", 0.5, 0), pool="gpus", tokens_per_request=Decimal(1000),
+        input_tokens=None, output_tokens=None,
+    )  # fmt: skip
+    options = {"own/x": own, "big/x": option("big/x", 0.8, 2, provider="api")}
+    made = make_option(assume(Policy.model_validate(policy), options), options)
+    (mine,) = [part for part in made.parts if part.pool == "gpus"]
+    assert float(mine.tokens) == pytest.approx(1000 * calls["own/x"])
+    checked = 0.01 * 3 if "best_of" in policy else 0.0
+    assert float(mine.usd) == pytest.approx(checked)
+    assert float(made.usd_per_request) == pytest.approx(checked + 2 * calls.get("big/x", 0))
+    assert made.pool == ("gpus" if made.usd_per_request == 0 else None)
+
+
+def test_two_options_of_one_setting_are_told_apart_by_name():
+    """Where the same model and setting run at two places, no policy guesses which is meant."""
+    twice = {"a/x": option("a/x", 0.5, 1), "b": replace(option("a/x", 0.5, 2), name="b")}
+    estimate = assume(Policy.model_validate({"vote": {"option": "a/x", "n": 3}}), twice)
+    with pytest.raises(NotMeasured, match="a/x and b share model and setting"):
+        make_option(estimate, twice)
 
 
 def test_dollars_of_few_requests_are_less_certain():
