@@ -343,6 +343,35 @@ def test_matharena(tmp_path):
     assert (option.model, option.setting) == ("o3", "high")
 
 
+@pytest.mark.parametrize("pack", [zstandard.compress, bytes], ids=["zstd", "plain"])
+def test_matharena_problems(tmp_path, pack):
+    """A local run has a file per problem; an ungraded run is no wrong answer."""
+    folder = tmp_path / "outputs" / "aime" / "aime_2025" / "openai" / "o3--high"
+    folder.mkdir(parents=True)
+    for problem, graded in ((1, [True, False]), (2, [1, "TODO Grading"])):
+        record = {
+            "idx": problem,
+            "problem": "SECRET",
+            "messages": [[{"role": "user", "content": "SECRET"}]] * 2,
+            "correct": graded,
+            "detailed_costs": [
+                {"cost": 0.5, "time": 20, "input_tokens": 100, "output_tokens": 1000 * n}
+                for n in (1, 2)
+            ],
+        }
+        packed = pack(json.dumps(record, indent=1).encode())
+        (folder / f"{problem}.json.zst").write_bytes(packed)
+    result = read_evals([tmp_path / "outputs"], ANY)
+    assert [(a.question, a.sample, a.correct, a.output_tokens) for a in result.answers] == [
+        ("1", 0, 1.0, 1000),
+        ("1", 1, 0.0, 2000),
+        ("2", 0, 1.0, 1000),
+    ]
+    one = result.answers[0]
+    assert (one.model, one.setting, one.task_class) == ("o3", "high", "aime/aime_2025")
+    assert (one.usd, one.latency_s, len(result.bad)) == (0.5, 20.0, 1)
+
+
 def test_simple_evals(tmp_path):
     """Only the file's name says model and benchmark."""
     path = tmp_path / "gpqa_o3_high_20250401_101112.json"

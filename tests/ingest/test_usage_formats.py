@@ -229,6 +229,49 @@ def test_azure_query_results_and_metrics(tmp_path):
     assert result.classes[0].name == "chat"
 
 
+@pytest.mark.parametrize("container", ["lines", "records", "text"])
+def test_azure_diagnostics_put_a_request_together(tmp_path, container):
+    """Tokens come from one record, seconds and failures from another of the same correlation id."""
+
+    def record(category, identity, ms, **properties):
+        return {
+            "time": "2026-10-01T00:00:00.0000000Z",
+            "category": category,
+            "correlationId": identity,
+            "durationMs": ms,
+            "operationName": "Microsoft.ApiManagement/GatewayLogs",
+            "properties": json.dumps(properties) if container == "text" else properties,
+        }
+
+    def tokens(identity, model, prompt, cached, completion):
+        return record("GatewayLlmLogs", identity, None, modelName=model, promptTokens=prompt,
+                      promptCachedTokens=cached, completionTokens=completion)  # fmt: skip
+
+    records = [
+        tokens("a", "gpt-5", 100, 40, 10),
+        tokens("a", "gpt-5", 100, 40, 10),
+        record("GatewayLogs", "a", 1500, responseCode=200),
+        tokens("b", "claude-sonnet-4-5", 26, 48854, 7),
+        record("GatewayLogs", "b", 2500, responseCode=200),
+        tokens("c", "gpt-5", 1, 0, 1),
+        record("GatewayLogs", "c", 10, responseCode=429),
+        record("GatewayLogs", "other", 5, responseCode=200),
+    ]
+    path = tmp_path / "azure.json"
+    lines = [{"records": records}] if container == "records" else records
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    result = read_usage([path])
+    assert result.formats == ("azure-diagnostics",)
+    assert (result.totals.requests, result.totals.failed, result.rows["skipped"]) == (2, 1, 1)
+    assert result.totals.tokens == {
+        "input_tokens": 100 + 26 + 48854,
+        "cached_input_tokens": 40 + 48854,
+        "output_tokens": 17,
+        "reasoning_tokens": None,
+    }
+    assert result.totals.sizes["latency_s"].mean == pytest.approx(2)
+
+
 def test_openrouter_generations_use_native_counts(write_lines):
     """Native counts are what is paid for; the normalised ones are left alone."""
     record = {"data": {"id": "g1", "created_at": "2026-10-01T00:00:00Z", "model": "openai/gpt-5",

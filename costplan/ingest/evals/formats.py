@@ -19,6 +19,7 @@ FORMATS: dict[str, str] = {
     "openai-evals": f"{_ROOM}.openai_evals:OPENAI_EVALS_EVENTS",
     "helm": f"{_ROOM}.helm:HELM",
     "matharena": f"{_ROOM}.matharena:MATHARENA",
+    "matharena-problem": f"{_ROOM}.matharena:MATHARENA_PROBLEM",
     "simple-evals": f"{_ROOM}.simple_evals:SIMPLE_EVALS",
 }
 """Name of a format and where it is read."""

@@ -1,4 +1,4 @@
-"""MathArena's outputs: Parquet, CSV or JSON lines, several runs a problem."""
+"""MathArena's outputs, several runs a problem: tables of runs, and a JSON file per problem."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from costplan.ingest.evals.answers import (
     setting_in_name,
 )
 from costplan.ingest.head import Container, Head, read_head
+from costplan.ingest.usage.report_json import load_documents
 
 _COLUMNS = [
     "problem_idx",
@@ -81,4 +82,56 @@ def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
         )
 
 
+def _is_problem(head: Head) -> bool:
+    return head.container is Container.JSON_OBJECT and head.has("detailed_costs", "correct")
+
+
+def _read_problem(path: Path, choice: EvalChoice) -> Iterator[Found]:
+    """Read what a local run keeps of one problem, in COMPETITION/VENDOR/MODEL/PROBLEM.json."""
+    for document in load_documents(path):
+        runs = document.get("correct") if isinstance(document, Mapping) else None
+        if not isinstance(runs, list):
+            yield BadRecord(str(path), 1, "no list of what was correct")
+            continue
+        logged = path.parent.name.partition(".")[0]
+        model, setting = setting_in_name(str(document.get("model") or logged))
+        told = str(document.get("competition") or _competition(path))
+        question = str(document.get("idx") or document.get("problem_idx") or path.name).split(".")[
+            0
+        ]
+        costs = document.get("detailed_costs")
+        for sample, value in enumerate(runs):
+            cost = costs[sample] if isinstance(costs, list) and sample < len(costs) else None
+            cost = cost if isinstance(cost, Mapping) else {}
+            score = float(value) if isinstance(value, bool) else amount(value)
+            if score is None or score > 1:
+                yield BadRecord(str(path), sample + 1, "a run that nobody graded")
+                continue
+            yield Answer(
+                dataset="matharena",
+                task_class=class_of(choice, document, told),
+                question=question,
+                model=model,
+                setting=setting,
+                sample=sample,
+                correct=score,
+                input_tokens=amount(cost.get("input_tokens")),
+                output_tokens=amount(cost.get("output_tokens")),
+                usd=amount(cost.get("cost")),
+                latency_s=amount(cost.get("time")) or None,
+            )
+
+
+def _competition(path: Path) -> str:
+    """Find the competition in the folders above a problem: below "outputs", else its vendor's."""
+    parents = [folder.name for folder in path.resolve().parents]
+    if "outputs" in parents:
+        below = parents[: parents.index("outputs")][::-1]
+        return "/".join(below[:-2]) or below[0]
+    return parents[2] if len(parents) > 2 else "matharena"
+
+
+MATHARENA_PROBLEM = EvalFormat(
+    "matharena-problem", _is_problem, _read_problem, ("reasoning_tokens",)
+)
 MATHARENA = EvalFormat("matharena", _recognise, _read, ("reasoning_tokens", "seconds"))

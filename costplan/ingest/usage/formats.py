@@ -27,6 +27,7 @@ FORMATS: dict[str, str] = {
     "bedrock": f"{_ROOM}.bedrock:BEDROCK",
     "azure-llm-log": f"{_ROOM}.azure:AZURE_LLM_LOG",
     "azure-llm-query": f"{_ROOM}.azure:AZURE_QUERY_RESULT",
+    "azure-diagnostics": f"{_ROOM}.azure_diagnostics:AZURE_DIAGNOSTICS",
     "azure-metrics": f"{_ROOM}.azure:AZURE_METRICS",
     "focus": f"{_ROOM}.focus:FOCUS",
 }
