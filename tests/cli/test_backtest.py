@@ -253,3 +253,20 @@ def test_a_reader_in_another_process_sees_the_same(costplan, tmp_path, run):
     """A process of its own prints the same bytes as this one."""
     path = write(tmp_path / "outcomes.csv", draw_rows())
     assert costplan("backtest", path, "--json", *FEW).stdout == run(path, "--json", *FEW)[1]
+
+
+def test_policies_are_judged_on_questions_not_seen(run, tmp_path):
+    """`--policies` prints a table or JSON; what does not go with it is a usage error."""
+    path = write(tmp_path / "outcomes.csv", draw_rows(questions=60))
+    code, out, _ = run(path, "--policies", *FEW)
+    assert code == 0
+    assert "perfect," in out
+    code, out, _ = run(path, "--policies", *FEW, "--json")
+    assert {row["check_error"] for row in json.loads(out)["results"]} == {0.0, 0.1, 0.2}
+    for wrong in (
+        ("--policies", "--check-error", "1.5"),
+        ("--policies", "--check-price", "-1"),
+        ("--policies", "--csv", "x.csv"),
+        ("--check-error", "0.1"),
+    ):
+        assert run(path, *wrong)[0] == 2
