@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from costplan.domain.figures import write_usd
+from costplan.domain.figures import write_percent, write_usd
 from costplan.domain.option import Option
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case, ClassCase
 from costplan.plan.margin import keep, usd_sd, with_margin
 from costplan.plan.model import Baseline, PlanWarning
 from costplan.plan.problem import exact_accuracy, pose
+from costplan.plan.today import is_today
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
@@ -42,6 +43,8 @@ class Rival:
     """Limits that it is judged under."""
     z: float = 0.0
     """Standard errors of dollars that it must keep below the ceiling, as the plan does."""
+    forbidden: tuple[str, ...] = ()
+    """What it does that the classes may not, with the reasons."""
 
     def judge(self) -> Baseline:
         """Add the baseline up; it is feasible where it keeps every limit as surely as a plan."""
@@ -63,15 +66,35 @@ class Rival:
             usd=audit.bill_usd,
             accuracy=None if audit.accuracy is None else float(audit.accuracy),
             value=float(audit.value),
-            feasible=not broken,
-            detail=f"{self.detail}; breaks {', '.join(broken)}" if broken else self.detail,
+            feasible=not broken and not self.forbidden,
+            detail="; ".join(self._list_details(broken)),
         )
+
+    def _list_details(self, broken: Sequence[str]) -> Iterator[str]:
+        yield self.detail
+        yield from self.forbidden
+        if broken:
+            yield f"breaks {', '.join(_join_limits(broken))}"
 
     def _keeps_margin(self, usd: Decimal) -> bool:
         assert self.allocation is not None
         assert self.problem is not None
         ceiling = self.problem.limits.usd
         return ceiling is None or with_margin((usd, usd_sd(self.allocation)), self.z) <= ceiling
+
+
+def _join_limits(names: Sequence[str]) -> Iterator[str]:
+    """Name limits, those of classes once with the classes they are broken in."""
+    classes: dict[str, list[str]] = {}
+    for name in names:
+        if not name.startswith("classes."):
+            yield name
+            continue
+        owner, _, key = name.removeprefix("classes.").rpartition(".")
+        classes.setdefault(key, []).append(owner)
+    for key, owners in classes.items():
+        more = len(owners) - MOST_NAMED
+        yield f"{key} in {', '.join(owners[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def find_rivals(case: Case, problem: Problem, z: float = 0.0) -> list[Rival]:
@@ -89,7 +112,7 @@ def find_rivals(case: Case, problem: Problem, z: float = 0.0) -> list[Rival]:
     ]
     if any(part.task.today for part in case.classes):
         rivals.append(_today(case))
-    return [Rival(r.name, r.allocation, r.detail, problem, z) for r in rivals]
+    return [replace(r, problem=r.problem or problem, z=z) for r in rivals]
 
 
 def find_mix(case: Case, problem: Problem, z: float) -> Rival:
@@ -226,7 +249,7 @@ def _class_blind_mix(case: Case, z: float) -> Rival:
         return Rival("class_blind_mix", single.allocation, single.detail)
     if mix is None:
         return Rival("class_blind_mix", None, "no mix of shared options keeps the ceilings")
-    said = " + ".join(f"{float(share):.0%} {name}" for name, share in mix)
+    said = " + ".join(f"{write_percent(share, 0)} {name}" for name, share in mix)
     return Rival("class_blind_mix", _everywhere(case, mix), said)
 
 
@@ -291,24 +314,27 @@ def _named(part: ClassCase, name: str) -> Option:
 
 
 def _today(case: Case) -> Rival:
+    """Form what is done today, also with options that classes may not use any more."""
+    shadow = replace(case, classes=tuple(_with_today(part) for part in case.classes))
     picks = []
-    for part in case.classes:
+    for part in shadow.classes:
         today = part.task.today
         if today is None:
             return Rival("today", None, f"class {part.task.name!r} does not say what it does today")
-        found = [
-            i
-            for i, option in enumerate(part.options)
-            if (
-                today.model == option.name
-                or (option.recipe is None and today.model == option.model)
-            )
-            and (today.setting is None or today.setting == option.setting)
-        ]
+        found = [i for i, option in enumerate(part.options) if is_today(today, option)]
         if not found:
             said = today.model if today.setting is None else f"{today.model}/{today.setting}"
             why = next((e.reason for e in part.exclusions if e.name in (said, today.model)), "")
             because = f": {why}" if why else ""
             return Rival("today", None, f"{said} is no option of class {part.task.name!r}{because}")
         picks.append(((found[0], WHOLE),))
-    return Rival("today", Allocation(case, tuple(picks)), "what every class does today")
+    detail = "what every class does today"
+    forbidden = tuple(dict.fromkeys(p.today_note for p in case.classes if p.today is not None))
+    if not forbidden:
+        return Rival("today", Allocation(case, tuple(picks)), detail)
+    allocation = Allocation(shadow, tuple(picks))
+    return Rival("today", allocation, detail, pose(shadow), forbidden=forbidden)
+
+
+def _with_today(part: ClassCase) -> ClassCase:
+    return part if part.today is None else replace(part, options=(*part.options, part.today))

@@ -38,6 +38,10 @@ class ClassCase:
     """What was left out, and why."""
     evidence: str
     """What stands for its accuracy, in words: "gpqa-diamond (epoch-ai)"."""
+    today: Option | None = None
+    """What is done today where that is none of the options; None where it is, or is not known."""
+    today_note: str = ""
+    """Why it is none of them; empty where `today` is None."""
     month: str | None = None
     """Month of a horizon, "2027-01", with the requests of that month; None outside one."""
 

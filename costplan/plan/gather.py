@@ -30,6 +30,7 @@ from costplan.plan.options import (
     take_as_measured,
 )
 from costplan.plan.policies import add_policies
+from costplan.plan.today import keep_today
 from costplan.plan.tokens import TokenEvidence
 
 if TYPE_CHECKING:
@@ -164,7 +165,39 @@ def _gather_class(
     else:
         part, beliefs, notes = _gather_published(task, evidence, workload, market, sources)
     whole = replace(part, options=(*stated, *part.options))
+    if task.today is not None:
+
+        def gather_again(free: TaskClass, there: Market) -> Sequence[Option]:
+            return _gather_again(free, task, workload, (there, market), tables, sources)
+
+        whole = keep_today(whole, market, gather_again)
     return add_policies(whole, workload, joint, belief), beliefs, notes
+
+
+def _gather_again(
+    free: TaskClass,
+    task: TaskClass,
+    workload: Workload,
+    markets: tuple[Market, Market],
+    tables: Tables,
+    sources: Sources,
+) -> Sequence[Option]:
+    """Gather a class that may use other models, on another day, from the evidence it has."""
+    from costplan.evidence.published import read_curve
+
+    there, here = markets
+    evidence = task.evidence
+    assert evidence is not None
+    if evidence.benchmark is not None:
+        source, _ = choose_source(task, evidence, here, sources.measurements)
+        evidence = evidence.model_copy(update={"source": source})
+    if evidence.outcomes is None:
+        return _gather_published(free, evidence, workload, there, sources)[0].options
+    curve = None
+    if evidence.benchmark is not None:
+        curve = read_curve(_rows_of(free, evidence, there, sources.measurements)[1])
+    part, measured, _ = gather_measured(free, evidence, there, tables, curve)
+    return weigh(part.options, measured.classes[task.name], float(workload.confidence))
 
 
 def _gather_published(

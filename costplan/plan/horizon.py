@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -15,6 +16,9 @@ from costplan.plan.stop import Before
 from costplan.plan.verdict import pronounce
 
 T = TypeVar("T")
+COUNT = re.compile(r"(\d+) of (\d+) (accuracies .*)")
+LABEL = re.compile(r" \d{4}-\d{2}(?=[.,;]|$| and)")
+"""How names of limits and classes carry their month."""
 
 
 def is_monthly(case: Case) -> bool:
@@ -60,7 +64,7 @@ def merge_plans(months: Sequence[str], plans: Sequence[Plan]) -> Plan:
             "next_steps": (),
             "prices": _once(_join(plan.prices for plan in plans)),
             "evidence": _once(_join(plan.evidence for plan in plans)),
-            "assumptions": _once(_join(plan.assumptions for plan in plans)),
+            "assumptions": _merge_assumptions([plan.assumptions for plan in plans]),
             "warnings": _once(_join(plan.warnings for plan in plans)),
             "unknowns": tuple(
                 unknown.model_copy(update={"gain": unknown.gain * len(plans)})
@@ -73,6 +77,24 @@ def merge_plans(months: Sequence[str], plans: Sequence[Plan]) -> Plan:
 
 def _join(parts: Iterable[Sequence[T]]) -> tuple[T, ...]:
     return tuple(item for part in parts for item in part)
+
+
+def _merge_assumptions(months: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Say what months assume alike once: counts added up, and everything it is assumed of."""
+    counted: dict[str, list[int]] = {}
+    named: dict[str, dict[str, None]] = {}
+    for said in _join(months):
+        count = COUNT.match(said)
+        if count is not None:
+            sums = counted.setdefault(count[3], [0, 0])
+            sums[0], sums[1] = sums[0] + int(count[1]), sums[1] + int(count[2])
+            continue
+        head, _, names = said.rpartition(": ")
+        named.setdefault(head, {}).update(dict.fromkeys(names.split(", ")))
+    return (
+        *(f"{some} of {all_} {said}" for said, (some, all_) in counted.items()),
+        *(": ".join(part for part in (head, ", ".join(of)) if part) for head, of in named.items()),
+    )
 
 
 def _merge_before(plans: Sequence[Plan]) -> Before | None:
@@ -145,7 +167,7 @@ def _merge_baseline(group: Sequence[Baseline], requests: Sequence[float]) -> Bas
     amounts = [one.usd for one in group if one.usd is not None]
     whole = len(amounts) == len(group)
     weighed = [(one.accuracy or 0.0) * n for one, n in zip(group, requests, strict=True)]
-    details = list(dict.fromkeys(one.detail for one in group))
+    details = list(dict.fromkeys(LABEL.sub("", one.detail) for one in group))
     return Baseline(
         name=group[0].name,
         usd=total(amounts) if whole else None,

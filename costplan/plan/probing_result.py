@@ -10,6 +10,7 @@ from decimal import Decimal
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from costplan.domain.figures import write_percent
 from costplan.domain.measurement import Measurement
 from costplan.plan.probing_plan import Judged, judge
 from costplan.plan.probing_run import Live, left_to_gain
@@ -249,7 +250,7 @@ def _standard_error(scores: Sequence[float]) -> float | None:
 def _remark(point: Point) -> str:
     said = []
     if point.truncated:
-        said.append(f"{point.truncated:.0%} cut off at the cap")
+        said.append(f"{write_percent(point.truncated, 0)} cut off at the cap")
     if point.refused:
-        said.append(f"{point.refused:.0%} refused")
+        said.append(f"{write_percent(point.refused, 0)} refused")
     return "; ".join(said)

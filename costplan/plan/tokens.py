@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
+from costplan.domain.figures import write_percent
 from costplan.domain.measurement import Measurement
 from costplan.domain.profile import Profile
 from costplan.domain.workload import TaskClass
@@ -134,7 +135,10 @@ class TokenEvidence:
         ]
         if used:
             part = min(median(used), 1.0)
-            return budget * part, f"reasoning tokens taken as {part:.0%} of the budget, as measured"
+            return (
+                budget * part,
+                f"reasoning tokens taken as {write_percent(part, 0)} of the budget, as measured",
+            )
         return float(budget), "reasoning tokens taken as the whole thinking budget"
 
 
