@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -83,8 +87,19 @@ def _profiles() -> Mapping[str, Profile]:
 def _read(
     paths: list[Path], counted: list[tuple[str, Tally]], options: UsageOptions, err: Say
 ) -> UsageResult:
-    result = read_usage(paths, options, lambda p: err(_progress_line(p)), counted)
+    # Prices are opened while the engine counts, which takes seconds off nobody's time.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_warm)
+        result = read_usage(paths, options, lambda p: err(_progress_line(p)), counted)
     return compare_prices(result, _profiles()) if _has_spend(result) else result
+
+
+def _warm() -> None:
+    from costplan.files.prices import find_price
+
+    with suppress(InputError):
+        name, profile = next(iter(_profiles().items()))
+        find_price(name, profile, as_of=dt.date.today(), batch=False, input_tokens=Decimal(1))
 
 
 def _has_spend(result: UsageResult) -> bool:

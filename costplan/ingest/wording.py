@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from costplan.domain.figures import write_percent
 from costplan.ingest.usage.classes import Candidate
 from costplan.ingest.usage.result import ClassUsage, UsageResult
 
@@ -52,8 +53,8 @@ def candidate_lines(found: Mapping[str, tuple[Candidate, ...]]) -> Iterator[str]
         yield f"{log}: --class-by takes"
         for c in candidates:
             yield (
-                f"  {c.key}: {c.values} values, {c.labelled:.0%} labelled, largest"
-                f" {c.largest:.0%}: {', '.join(c.examples)}"
+                f"  {c.key}: {c.values} values, {write_percent(c.labelled, 0)} labelled, largest"
+                f" {write_percent(c.largest, 0)}: {', '.join(c.examples)}"
             )
         if not candidates:
             yield "  nothing: everything is one class"

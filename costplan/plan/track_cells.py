@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.usage.focus import OTHER_SERVICES, TAX
+from costplan.plan.line_price import Tokens
 from costplan.plan.track_actuals import Cell
 from costplan.plan.track_match import Match, ModelNames
-from costplan.plan.track_share import ListPrices, Tokens, Way
+from costplan.plan.track_share import ListPrices, Way
 from costplan.plan.track_split import NOTHING, Key, Spent
 
 _ASIDE = {TAX: "a plan is before tax", OTHER_SERVICES: "they are no AI"}

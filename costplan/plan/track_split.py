@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
-from costplan.plan.track_share import Tokens, Way, price_tokens
+from costplan.plan.line_price import Tokens, price_tokens
+from costplan.plan.track_share import Way
 
 Cause = Literal["volume", "mix", "tokens", "price", "unexplained"]
 CAUSES: tuple[Cause, ...] = ("volume", "mix", "tokens", "price", "unexplained")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from costplan.domain.estimate import Estimate, Grade
+from costplan.domain.figures import write_percent
 from costplan.domain.option import Option
 from costplan.domain.policy import BestOf, Cascade, Check, Policy, Route, Vote
 from costplan.domain.policy_text import write_policy
@@ -178,7 +179,7 @@ def _cascade(spec: Cascade, options: Sequence[Option], how: Assumed) -> _Made:
     calls = {option.name: share for option, share in zip(options, reach, strict=True)}
     said = (
         "settings are taken to fail on the same questions to "
-        f"{how.dependence:.0%} of what their accuracies allow"
+        f"{write_percent(how.dependence, 0)} of what their accuracies allow"
     )
     lean = {
         option.name: _slope(partial(_play_at, play, means, k, how.dependence), means[k])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np  # noqa: TID253 - this room is about arrays
 
+from costplan.domain.figures import write_percent
 from costplan.policies.facts import NotMeasured
 from costplan.policies.table import Array, Index, Table
 
@@ -70,7 +71,7 @@ def learn_difficulty(
     if saved < LEAST_GAIN or slope <= 0:
         raise NotMeasured(
             "input length and dataset say nothing of a question's difficulty: on questions not "
-            f"seen the model saves {saved:.1%} of the log loss of the plain share"
+            f"seen the model saves {write_percent(saved)} of the log loss of the plain share"
         )
     # The greatest chances come first; ties keep the order of the questions.
     order = np.argsort(-chance, kind="stable")

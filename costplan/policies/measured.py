@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np  # noqa: TID253 - this room is about arrays
 
 from costplan.domain.estimate import Grade
+from costplan.domain.figures import write_percent
 from costplan.domain.policy import Cascade, Check, Policy
 from costplan.domain.policy_text import write_policy
 from costplan.domain.recipe import Path, Setting, Spend, Stage
@@ -320,8 +321,8 @@ def _say_rates(
             taken = float(stage.taken_wrong.sum()) / wrong
             refused = 1 - float(stage.taken_right.sum()) / right
             said.append(
-                f"the verifier as measured takes {taken:.1%} of the wrong and turns down "
-                f"{refused:.1%} of the right answers of {model}/{knob}"
+                f"the verifier as measured takes {write_percent(taken)} of the wrong and turns "
+                f"down {write_percent(refused)} of the right answers of {model}/{knob}"
             )
     return said
 
@@ -333,7 +334,8 @@ def _list_gaps(played: Played, table: Table) -> list[str]:
         model, knob = table.settings[column]
         share = table.filled_usd[column]
         notes.append(
-            f"{share:.0%} of the dollars of {model}/{knob} are unknown; its mean stands in"
+            f"{write_percent(share, 0)} of the dollars of {model}/{knob} are unknown; "
+            "its mean stands in"
         )
     dropped = len(table.questions) - len(played.questions)
     if dropped:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np  # noqa: TID253 - this room is about arrays
 
+from costplan.domain.figures import write_percent
 from costplan.domain.policy import BestOf, Check, Vote
 from costplan.domain.recipe import Stage
 from costplan.policies.ballots import ballot_of, knows_answers
@@ -109,8 +110,9 @@ def _measure_rates(table: Table, column: int, questions: Index) -> tuple[Rates, 
         float((taken * (1 - score)).sum() / wrong), float(((1 - taken) * score).sum() / right)
     )
     return rates, [
-        f"verifier measured on {len(score)} labelled answers: takes {rates.false_accept:.1%} of "
-        f"the wrong, turns down {rates.false_reject:.1%} of the right ones; its mistakes are "
+        f"verifier measured on {len(score)} labelled answers: takes "
+        f"{write_percent(rates.false_accept)} of the wrong, turns down "
+        f"{write_percent(rates.false_reject)} of the right ones; its mistakes are "
         "taken as independent from call to call"
     ]
 

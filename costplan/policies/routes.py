@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np  # noqa: TID253 - this room is about arrays
 
+from costplan.domain.figures import write_percent
 from costplan.domain.policy import Route
 from costplan.domain.recipe import Spend, Stage
 from costplan.policies.estimate import standard_error
@@ -120,8 +121,8 @@ def _by_learning(route: Route, table: Table) -> tuple[Part, ...]:
     above = [f"chance from {cut:.3g}" for cut in learned.thresholds] + ["the rest"]
     said = (
         f"chance that {first} is right: {learned.formula}; on questions not seen it saves "
-        f"{learned.saved:.1%} of the log loss of the plain share, and its slope before calibration "
-        f"was {learned.slope:.2f}"
+        f"{write_percent(learned.saved)} of the log loss of the plain share, and its slope "
+        f"before calibration was {learned.slope:.2f}"
     )
     return tuple(
         Part(f"{name}", share, asked[learned.buckets == i], above[i], (said,))

@@ -14,7 +14,6 @@ from costplan.domain.figures import (
     UNKNOWN,
     write_ceiling,
     write_percent,
-    write_price,
     write_range,
     write_seconds,
     write_unit_usd,
@@ -22,6 +21,7 @@ from costplan.domain.figures import (
 from costplan.plan.again import Explained
 from costplan.plan.insight import Considered, Reach
 from costplan.plan.model import Ceiling, Plan
+from costplan.report.plan_tables import say_price
 from costplan.report.write import dump, open_console
 
 if TYPE_CHECKING:
@@ -139,22 +139,7 @@ def _list_findings(plan: Plan, found: Explained) -> Iterator[RenderableType]:
 
 def _say_binding(plan: Plan, ceiling: Ceiling) -> str:
     said = f"{ceiling.name} binds at {write_ceiling(ceiling.name, ceiling.limit)}"
-    unit = say_unit(plan)
-    prices = [
-        write_price(ceiling.name, price, unit, more=more)
-        for price, more in ((ceiling.price_up, True), (ceiling.price_down, False))
-        if price is not None
-    ]
-    if ceiling.price_note:
-        prices.append(ceiling.price_note)
-    return f"{said}: {', '.join(prices)}"
-
-
-def say_unit(plan: Plan) -> str:
-    """Name the unit of what a plan makes the most of."""
-    if plan.objective.minimize:
-        return "cost"
-    return "accuracy" if plan.objective.maximize == "accuracy" else plan.value_unit
+    return f"{said}: {say_price(plan, ceiling)}"
 
 
 def _reach_table(found: Explained) -> RenderableType:

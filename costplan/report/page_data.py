@@ -80,8 +80,11 @@ def write_command(plan: Plan) -> str:
     parts = ["costplan optimize", plan.workload.file or "workload.yaml"]
     if not plan.splits:
         parts.append("--no-split")
-    if not plan.confidence:
-        parts.append("--naive")
+    latency = shared_limits(plan).get("mean_latency_s")
+    if latency is not None:
+        parts.append(f"--mean-latency-s {latency.normalize():f}")
+    # Named even where they are the workload's own: a plan may have been made with others.
+    parts.append(f"--confidence {plan.confidence:g}" if plan.confidence else "--naive")
     return " ".join(parts)
 
 

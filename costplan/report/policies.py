@@ -18,7 +18,7 @@ def list_policies(plan: Plan) -> Iterable[RenderableType]:
     from rich.text import Text
 
     yield ""
-    yield _cost_table(plan.lines)
+    yield from _list_costs(plan.lines)
     built = [line for line in plan.lines if line.stages]
     if not built:
         return
@@ -30,22 +30,26 @@ def list_policies(plan: Plan) -> Iterable[RenderableType]:
         yield _stage_table(line)
 
 
-def _cost_table(lines: tuple[Line, ...]) -> RenderableType:
+def _list_costs(lines: tuple[Line, ...]) -> Iterable[RenderableType]:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("What an answer costs", overflow="fold")
     for heading in ("Calls", "Per request", "Per right answer"):
         table.add_column(heading, justify="right", no_wrap=True)
+    before = ""
     for line in lines:
+        if line.task_class != before:
+            table.add_row(line.task_class, "", "", "")
+        before = line.task_class
         table.add_row(
-            f"{line.task_class}: {line.option}",
+            f"  {line.option}",
             f"{line.calls:.2f}".removesuffix(".00"),
             UNKNOWN if line.pool else write_unit_usd(line.usd_per_request),
             write_unit_usd(line.usd_per_right),
         )
-    return table
+    yield table
 
 
 def _stage_table(line: Line) -> RenderableType:

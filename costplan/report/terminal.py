@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costplan.domain.figures import (
     UNKNOWN,
+    write_ceiling,
     write_count,
     write_gain,
     write_percent,
@@ -18,27 +18,21 @@ from costplan.domain.figures import (
     write_seconds,
     write_usd,
     write_usd_column,
-    write_value,
 )
 from costplan.plan.insight import Accuracy
-from costplan.plan.model import Baseline, Ceiling, Line, Plan
+from costplan.plan.model import Line, Plan
+from costplan.report.names import break_name, longest_piece
+from costplan.report.plan_tables import list_baselines, list_ceilings
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-BASELINE_WORDS = {
-    "cheapest": "cheapest",
-    "best_single": "best single option",
-    "class_blind_mix": "best class-blind mix",
-    "highest_effort": "highest effort",
-    "today": "today",
-}
 GRADE_MARKS = {"stated": "S", "measured": "M", "published": "P", "assumed": "A"}
 MOST_NAMED = 3
-MONTH = re.compile(r"^\d{4}-\d{2}\.| \d{4}-\d{2}(?=\.)")
-"""How a ceiling's name carries the month of a horizon."""
 WIDE = 110
 """Columns from which the table has room for latencies in full."""
+WIDEST_NAME = 34
+"""Columns of a choice's name where each column has its own room."""
 
 
 def render(plan: Plan, console: Console) -> None:
@@ -65,15 +59,15 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
             yield from list_months_table(plan)
         else:
             yield _class_table(plan, width)
-            if width < WIDE:
+            if width < WIDE and "Ev." in _find_columns(plan, width)[0]:
                 yield "Ev.: how good the evidence is: " + _explain_marks(plan)
             from costplan.report.policies import list_policies
 
             yield from list_policies(plan)
         yield ""
-        yield from _ceiling_table(plan)
+        yield from list_ceilings(plan, width)
         yield ""
-    yield _baseline_table(plan)
+    yield from list_baselines(plan, width)
     yield ""
     if plan.next_steps:
         yield from _list("What more would buy", _next_steps(plan))
@@ -126,23 +120,46 @@ def _class_table(plan: Plan, width: int) -> RenderableType:
 
     roomy = width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    kept, names = _find_columns(plan, width)
     if roomy:
         table.add_column("Class", overflow="fold", max_width=26)
-        table.add_column("Choice", overflow="fold", max_width=34)
+        table.add_column("Choice", overflow="fold", max_width=WIDEST_NAME)
         table.add_column("Requests", justify="right", no_wrap=True)
     else:
-        table.add_column("Class, and choice", overflow="fold", min_width=min(30, _widest(plan) + 2))
-    table.add_column("Share", justify="right", no_wrap=True)
-    table.add_column("Dollars", justify="right", no_wrap=True)
-    table.add_column("Accuracy", justify="right", no_wrap=True)
-    table.add_column("Mean / p95", justify="right", no_wrap=True)
-    table.add_column("Evidence" if roomy else "Ev.", no_wrap=True)
-    *rows, totals = _class_rows(plan, roomy=roomy)
+        room = min(30, names, _widest(plan) + 2)
+        table.add_column("Class, and choice", overflow="fold", min_width=room)
+    for heading in kept:
+        grade = heading.startswith("Ev")
+        table.add_column(heading, justify="left" if grade else "right", no_wrap=True)
+    *rows, totals = _class_rows(plan, names, roomy=roomy)
+    places = [i for i, heading in enumerate(_headings(roomy=roomy)) if heading in kept]
+    first = 3 if roomy else 1
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*row[:first], *(row[first + i] for i in places))
     table.add_section()
-    table.add_row(*totals, style="bold")
+    table.add_row(*totals[:first], *(totals[first + i] for i in places), style="bold")
     return table
+
+
+def _headings(*, roomy: bool) -> list[str]:
+    return ["Share", "Dollars", "Accuracy", "Mean / p95", "Evidence" if roomy else "Ev."]
+
+
+def _find_columns(plan: Plan, width: int) -> tuple[list[str], int]:
+    """Leave columns out, the evidence last, until names have room; say how much they have."""
+    headings = _headings(roomy=width >= WIDE)
+    if width >= WIDE:
+        return headings, WIDEST_NAME
+    labels = (len(label) for label, _ in _extra_amounts(plan))
+    names = max(2 + max((longest_piece(n.option) for n in plan.lines), default=0), *labels, 0, 0)
+    accuracy = max((len(_write_accuracy(line.accuracy)) for line in plan.lines), default=0)
+    latency = max((len(_write_latency(line)) for line in plan.lines), default=0)
+    sizes = dict(zip(headings, (8, 11, accuracy + 2, max(latency, 10) + 2, 5), strict=True))
+    for heading in ("Mean / p95", "Ev.", "Share"):
+        if names + sum(sizes.values()) <= width:
+            break
+        del sizes[heading]
+    return list(sizes), width - sum(sizes.values())
 
 
 def _widest(plan: Plan) -> int:
@@ -154,7 +171,7 @@ def _explain_marks(plan: Plan) -> str:
     return ", ".join(f"{GRADE_MARKS[grade]} {grade}" for grade in grades)
 
 
-def _class_rows(plan: Plan, *, roomy: bool) -> Iterable[list[str]]:
+def _class_rows(plan: Plan, names: int, *, roomy: bool) -> Iterable[list[str]]:
     extras = list(_extra_amounts(plan))
     paid = [line.usd for line in plan.lines] + [amount for _, amount in extras]
     dollars, whole = write_usd_column(paid)
@@ -164,17 +181,18 @@ def _class_rows(plan: Plan, *, roomy: bool) -> Iterable[list[str]]:
         before = line.task_class
         cells = [
             write_percent(line.share, 0 if line.share == 1 else 1),
-            f"GPU {line.pool}" if line.pool else usd,
+            "own GPUs" if line.pool else usd,
             _write_accuracy(line.accuracy),
             _write_latency(line),
             line.accuracy.grade if roomy else GRADE_MARKS[line.accuracy.grade],
         ]
         if roomy:
-            yield [name, line.option, write_count(line.requests_planned), *cells]
+            choice = "\n".join(break_name(line.option, names))
+            yield [name, choice, write_count(line.requests_planned), *cells]
             continue
         if name:
             yield [name, *[""] * 5]
-        yield [f"  {line.option}", *cells]
+        yield ["\n".join(f"  {part}" for part in break_name(line.option, names - 2)), *cells]
     for (label, _), usd in zip(extras, dollars[len(plan.lines) :], strict=True):
         yield [*(["", label, ""] if roomy else [label]), "", usd, "", "", ""]
     yield _total_row(plan, whole, roomy=roomy)
@@ -226,101 +244,9 @@ def _write_latency(line: Line) -> str:
     return f"{mean.removesuffix(' s')} / {p95}"
 
 
-def _ceiling_table(plan: Plan) -> Iterable[RenderableType]:
-    from rich import box
-    from rich.table import Table
-
-    totals = plan.totals
-    assert totals is not None
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("Ceiling", overflow="fold")
-    for heading in ("Limit", "Used", "Left"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for ceiling in _tightest(plan):
-        table.add_row(
-            ceiling.name,
-            *(_write_amount(ceiling.name, n) for n in (ceiling.limit, ceiling.used, ceiling.slack)),
-        )
-    low, high = totals.usd_interval.low, totals.usd_interval.high
-    said = f"The bill: {write_usd(totals.usd)} {_write_period(plan)}"
-    if low != high:
-        said += f", likely {write_usd(low)} to {write_usd(high)}"
-    if not plan.ceilings:
-        yield f"{said}. No ceiling is set."
-        return
-    yield table
-    yield f"{said}."
-    if low != high and plan.confidence and _keeps_margin(plan):
-        sure = write_percent(plan.confidence, 0)
-        yield f"What is left below the dollar ceiling is kept so that it holds with {sure}."
-
-
-def _keeps_margin(plan: Plan) -> bool:
-    """Tell whether something is kept below a ceiling of the whole bill."""
-    return any(MONTH.sub("", c.name) == "usd" and c.slack > 0 for c in plan.ceilings)
-
-
-def _tightest(plan: Plan) -> Iterable[Ceiling]:
-    """Every ceiling; of those that each month of a horizon has, the month with least left."""
-    groups: dict[str, list[Ceiling]] = {}
-    for ceiling in plan.ceilings:
-        groups.setdefault(MONTH.sub("", ceiling.name), []).append(ceiling)
-    for ceilings in groups.values():
-        yield min(ceilings, key=lambda c: c.slack / c.limit if c.limit else c.slack)
-
-
-def _write_amount(name: str, amount: Decimal) -> str:
-    kind = name.rsplit(".", 1)[-1]
-    if kind == "usd":
-        return write_usd(amount, cents=True)
-    if kind.endswith("_s"):
-        return write_seconds(amount)
-    if "share" in kind or "accuracy" in kind:
-        return write_percent(amount)
-    return write_count(amount)
-
-
-def _baseline_table(plan: Plan) -> RenderableType:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("Compared with", overflow="fold")
-    table.add_column("Dollars", justify="right", no_wrap=True)
-    table.add_column("Accuracy", justify="right", no_wrap=True)
-    table.add_column("Value", justify="right", no_wrap=True)
-    table.add_column("In limits", no_wrap=True)
-    table.add_column("What it is", overflow="fold", ratio=1)
-    totals = plan.totals
-    if totals is not None:
-        table.add_row(
-            "this plan",
-            write_usd(totals.usd),
-            write_percent(totals.accuracy.mean),
-            write_value(totals.value, plan.value_unit),
-            "yes",
-            "",
-            style="bold",
-        )
-    for rival in plan.baselines:
-        table.add_row(*_baseline_cells(rival, plan.value_unit))
-    return table
-
-
-def _baseline_cells(rival: Baseline, unit: str) -> list[str]:
-    return [
-        BASELINE_WORDS[rival.name],
-        write_usd(rival.usd),
-        write_percent(rival.accuracy),
-        write_value(rival.value, unit),
-        UNKNOWN if rival.usd is None else "yes" if rival.feasible else "no",
-        rival.detail,
-    ]
-
-
 def _next_steps(plan: Plan) -> Iterable[str]:
     for step in plan.next_steps:
-        more = f"{_write_amount(step.name, step.step)} more of {step.name}"
+        more = f"{write_ceiling(step.name, step.step)} more of {step.name}"
         if step.value <= 0:
             yield f"{more}: nothing"
         elif plan.objective.minimize:
@@ -371,7 +297,7 @@ def _explain_infeasible(plan: Plan) -> Iterable[RenderableType]:
 def _write_shortfall(limit: str, shortfall: Decimal) -> str:
     if limit.endswith(("accuracy", "share")):
         return f"{float(shortfall) * 100:.2f} points"
-    return _write_amount(limit, shortfall)
+    return write_ceiling(limit, shortfall)
 
 
 def _footer(plan: Plan) -> RenderableType:

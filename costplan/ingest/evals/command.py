@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from costplan.domain.errors import Fault, InputError
+from costplan.domain.figures import write_percent
 from costplan.domain.outcomes import COLUMNS
 from costplan.ingest.command import write_new
 from costplan.ingest.evals.answers import Answer, EvalChoice
@@ -160,14 +161,16 @@ def evals_lines(result: EvalsResult) -> Iterable[str]:
         f" {len(result.errors)} errors, {result.duplicates} duplicates, {len(result.bad)} malformed"
     )
     for option in result.options:
-        error = "" if option.accuracy_se is None else f" ± {option.accuracy_se:.1%}"
+        error = "" if option.accuracy_se is None else f" ± {write_percent(option.accuracy_se)}"
         tokens = "?" if option.output_tokens is None else f"{option.output_tokens:,.0f}"
         yield (
-            f"{option.task_class}: {option.model} {option.setting}: {option.accuracy:.1%}{error}"
-            f" over {option.questions} questions ({option.answers} answers), {tokens} output tokens"
+            f"{option.task_class}: {option.model} {option.setting}:"
+            f" {write_percent(option.accuracy)}{error} over {option.questions} questions"
+            f" ({option.answers} answers), {tokens} output tokens"
         )
     for run in result.sums:
-        yield f"{run.benchmark}: {run.model} {run.setting}: {run.accuracy:.1%} of {run.n_questions}"
+        accuracy = write_percent(run.accuracy)
+        yield f"{run.benchmark}: {run.model} {run.setting}: {accuracy} of {run.n_questions}"
     for bad in result.bad[:10]:
         yield f"malformed: {bad.file}:{bad.line}: {bad.reason}"
     for remark in result.remarks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from costplan.domain.figures import write_percent
 from costplan.ingest.evals.answers import Answer
 
 MANY_ERRORS = 0.02
@@ -54,11 +55,13 @@ class OptionSummary:
         share = self.errors / (self.answers + self.errors)
         if share < MANY_ERRORS:
             return ()
+        low = write_percent(self.accuracy_with_errors_wrong)
+        high = write_percent(self.accuracy_with_errors_right)
         return (
             f"{self.model} {self.setting} on {self.task_class}: {self.errors} of"
             f" {self.answers + self.errors} answers ended in errors and are left out; the accuracy"
-            f" {self.accuracy:.1%} is of the survivors, with all of them it is between"
-            f" {self.accuracy_with_errors_wrong:.1%} and {self.accuracy_with_errors_right:.1%}",
+            f" {write_percent(self.accuracy)} is of the survivors, with all of them it is between"
+            f" {low} and {high}",
         )
 
 

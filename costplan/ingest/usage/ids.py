@@ -71,8 +71,11 @@ def near_parts(
 
 def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Hashes:
     """Hash and sort the ids of a relation of checked rows."""
+    # A table is filled by all threads; a result is handed over by one that also has to read.
     sql = f"SELECT id AS h FROM {relation} WHERE {_COUNTED}"
-    hashes: Any = connection.execute(sql).fetchnumpy()["h"]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_ids AS {sql}")
+    hashes: Any = connection.execute("SELECT h FROM part_ids").fetchnumpy()["h"]
+    connection.execute("DROP TABLE part_ids")
     return _sort(hashes)
 
 
