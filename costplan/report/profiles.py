@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from costplan.files.catalogue import Catalogue
 
+ROOM = 100
+"""Columns from which every setting is listed, not the first and the last."""
 CHARTS = 3
 """Most curves that are drawn of one model."""
 
@@ -40,29 +42,38 @@ def write_profiles(catalogue: Catalogue, day: dt.date, *, as_json: bool) -> None
     from rich import box
     from rich.table import Table
 
+    console = open_console()
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("Model", no_wrap=True)
     table.add_column("Settings", overflow="fold")
-    table.add_column("$/Mtok in", justify="right", no_wrap=True)
-    table.add_column("out", justify="right", no_wrap=True)
+    roomy = console.width >= ROOM
+    for heading in ("$/Mtok in" if roomy else "$ in", "out"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Ends", no_wrap=True)
-    table.add_column("Curves", justify="right", no_wrap=True)
+    if roomy:
+        table.add_column("Curves", justify="right", no_wrap=True)
     for name, profile in catalogue.profiles.items():
         price = listings[name].price
-        table.add_row(
+        cells = [
             name,
-            " ".join(profile.settings),
+            _name_settings(list(profile.settings), roomy=roomy),
             _rate(None if price is None else price.input_usd_per_mtok),
             _rate(None if price is None else price.output_usd_per_mtok),
             _write_end(profile, day),
             str(len(curves.get(name, []))),
-        )
-    console = open_console()
+        ]
+        table.add_row(*(cells if roomy else cells[:-1]))
     console.print(table)
     console.print(
-        f"{len(catalogue.profiles)} models, prices of {day}. `costplan profiles show NAME` tells "
-        "all of one; `costplan profiles prices` all prices."
+        f"{len(catalogue.profiles)} models, dollars per million tokens of {day}. `costplan profiles "
+        "show NAME` tells all of one; `costplan profiles prices` all prices."
     )
+
+
+def _name_settings(settings: Sequence[str], *, roomy: bool) -> str:
+    if roomy or len(settings) <= 2:
+        return " ".join(settings)
+    return f"{settings[0]} … {settings[-1]} ({len(settings)})"
 
 
 def write_profile(catalogue: Catalogue, name: str, day: dt.date, *, as_json: bool) -> None:
