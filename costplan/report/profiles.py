@@ -65,8 +65,8 @@ def write_profiles(catalogue: Catalogue, day: dt.date, *, as_json: bool) -> None
         table.add_row(*(cells if roomy else cells[:-1]))
     console.print(table)
     console.print(
-        f"{len(catalogue.profiles)} models, dollars per million tokens of {day}. `costplan profiles "
-        "show NAME` tells all of one; `costplan profiles prices` all prices."
+        f"{len(catalogue.profiles)} models, dollars per million tokens of {day}. "
+        "`costplan profiles show NAME` tells all of one; `costplan profiles prices` all prices."
     )
 
 
