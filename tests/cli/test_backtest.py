@@ -262,7 +262,7 @@ def test_policies_are_judged_on_questions_not_seen(run, tmp_path):
     assert code == 0
     assert "perfect," in out
     code, out, _ = run(path, "--policies", *FEW, "--json")
-    assert {row["check_error"] for row in json.loads(out)["results"]} == {0.0, 0.1, 0.2}
+    assert {row["check"]["error"] for row in json.loads(out)["results"]} == {0.0, 0.1, 0.2}
     for wrong in (
         ("--policies", "--check-error", "1.5"),
         ("--policies", "--check-price", "-1"),
