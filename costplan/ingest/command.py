@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from threading import Event
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.profile import Profile
@@ -22,6 +23,7 @@ from costplan.ingest.usage.tally import Tally
 from costplan.ingest.wording import candidate_lines, usage_lines
 from costplan.ingest.workload_yaml import PERIOD_DAYS, Draft, write_workload
 
+_ENGINE_STARTS_S = 0.5
 Say = Callable[[str], None]
 
 
@@ -87,14 +89,21 @@ def _profiles() -> Mapping[str, Profile]:
 def _read(
     paths: list[Path], counted: list[tuple[str, Tally]], options: UsageOptions, err: Say
 ) -> UsageResult:
-    # Prices are opened while the engine counts, which takes seconds off nobody's time.
+    # Prices are opened while the engine counts, which takes seconds off nobody's time; before it
+    # does, two threads would only share one interpreter.
+    done = Event()
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(_warm)
-        result = read_usage(paths, options, lambda p: err(_progress_line(p)), counted)
+        thread.submit(_warm, done)
+        try:
+            result = read_usage(paths, options, lambda p: err(_progress_line(p)), counted)
+        finally:
+            done.set()
     return compare_prices(result, _profiles()) if _has_spend(result) else result
 
 
-def _warm() -> None:
+def _warm(done: Event) -> None:
+    if done.wait(_ENGINE_STARTS_S):
+        return
     from costplan.files.prices import find_price
 
     with suppress(InputError):

@@ -61,6 +61,8 @@ class LogFormat:
     """SQL per column of a row; those left out are null."""
     used: str = "kind = 'used'"
     """SQL condition of a successful request, where it can be told faster than by its kind."""
+    otherwise: str = ""
+    """Kind of every request that is no successful one, where there is only one such kind."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """SQL per key that can stand for the task class, best first."""
     objects: Mapping[str, str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WORTH_THREADS = 100_000
 _MARGIN = dt.timedelta(days=1)
-HASH = "CASE WHEN request_id IS NOT NULL THEN hash(request_id) END"
+HASH = "CASE WHEN request_id <> '' THEN hash(request_id) END"
 """SQL of a request's id as 64 bits: all that is kept of it."""
 _COUNTED = "id IS NOT NULL AND kind NOT IN ('bad', 'skipped')"
 
@@ -69,10 +69,12 @@ def near_parts(
     return [part for part in parts if part.may_share(source, first, last)]
 
 
-def sorted_ids(connection: DuckDBPyConnection, relation: str) -> Hashes:
-    """Hash and sort the ids of a relation of checked rows."""
+def sorted_ids(
+    connection: DuckDBPyConnection, relation: str, *, value: str = "id", which: str = _COUNTED
+) -> Hashes:
+    """Sort the hashed ids of those rows of a relation that count."""
     # A table is filled by all threads; a result is handed over by one that also has to read.
-    sql = f"SELECT id AS h FROM {relation} WHERE {_COUNTED}"
+    sql = f"SELECT {value} AS h FROM {relation} WHERE {which}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE part_ids AS {sql}")
     hashes: Any = connection.execute("SELECT h FROM part_ids").fetchnumpy()["h"]
     connection.execute("DROP TABLE part_ids")

@@ -74,15 +74,15 @@ Asked one by one, most are answered by the statistics that Parquet keeps of its 
 """
 
 
-def trusted_select(rows: str, *, spans: bool) -> str:
+def trusted_select(rows: str, *, spans: bool, identity: str = HASH) -> str:
     """Write the SQL that takes rows as they are, for a first pass that looks for `SUSPECT` ones.
 
     `spans` says that requests have an end, which a latency can be told from.
     Without the checks the engine reads only the columns that a count needs.
     """
     latency = f"COALESCE(latency_s, {_SPAN})" if spans else "latency_s"
-    return f"""SELECT {HASH} AS id, start, until, class, team, model, setting, kind, n,
-  failed, input, cached, output, reasoning, usd,
+    return f"""SELECT {identity} AS id, request_id, start, until, class, team, model, setting,
+  kind, n, failed, input, cached, output, reasoning, usd,
   {latency} AS latency_s, retries, FALSE AS odd_cached,
   FALSE AS odd_reasoning, FALSE AS odd_clock, odd, why, line, finish,
   is_used

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
@@ -23,7 +25,7 @@ from costplan.ingest.usage.ids import (
 )
 from costplan.ingest.usage.rows import SUSPECT, checked_select, row_select, trusted_select
 from costplan.ingest.usage.source import record_source
-from costplan.ingest.usage.tally import Tally, tally_relation
+from costplan.ingest.usage.tally import Lean, Tally, lean_rows, tally_relation
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -96,8 +98,7 @@ def count_log(
             rejects: list[tuple[int, str]] = []
         else:
             rejects = _stage(connection, head, log, class_sql, window)
-            unique = _unique(connection, log, seen, "part_table")
-            tally = tally_relation(connection, unique.relation, one_each=one_each)
+            tally, unique = _count_table(connection, log, seen, one_each)
     except duckdb.Error as error:
         raise _unreadable(head, error) from error
     if unique.copies:
@@ -106,7 +107,6 @@ def count_log(
         tally.kinds["bad"] = tally.kinds.get("bad", 0) + len(rejects)
     bad = _locate(connection, head, log, class_sql, rejects, part) if tally.kinds.get("bad") else []
     connection.execute("DROP VIEW IF EXISTS part_view")
-    connection.execute("DROP VIEW IF EXISTS part_table")
     connection.execute("DROP TABLE IF EXISTS part_kept")
     return Counted(tally, tuple(bad[:SHOWN_BAD]), unique.ids, unique.saw, unique.after)
 
@@ -128,17 +128,65 @@ def _count_view(
     connection: DuckDBPyConnection, log: LogFormat, seen: Seen, rows: str, one_each: bool
 ) -> tuple[Tally, _Unique]:
     """Count rows where they lie: on trust, and again with every check where that was wrong."""
-    used = "is_used"
     trusted = trusted_select(rows, spans="finish" in log.rows)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {trusted}")
+    connection.execute(f"CREATE OR REPLACE VIEW part_view AS {trusted}")
     if any(
         connection.execute(f"SELECT 1 FROM part_view WHERE {condition} LIMIT 1").fetchone()
         for condition in SUSPECT
     ):
-        used = "kind = 'used'"
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW part_view AS {checked_select(rows)}")
-    unique = _unique(connection, log, seen, "part_view")
-    tally = tally_relation(connection, unique.relation, one_each=one_each, used=used)
+        connection.execute(f"CREATE OR REPLACE VIEW part_view AS {checked_select(rows)}")
+        unique = _unique(connection, log, seen, "part_view")
+        return tally_relation(connection, unique.relation, one_each=one_each), unique
+    lean = lean_rows(log) if one_each else None
+    identity = {"value": "hash(request_id)", "which": "request_id <> ''"}
+    return _count_trusted(connection, log, seen, lean, identity)
+
+
+def _count_table(
+    connection: DuckDBPyConnection, log: LogFormat, seen: Seen, one_each: bool
+) -> tuple[Tally, _Unique]:
+    """Count rows that were kept: on trust where none of them needs to be checked."""
+    known = _known(log)
+    trusted = trusted_select(known, spans="finish" in log.rows, identity="id")
+    connection.execute(f"CREATE OR REPLACE VIEW part_view AS {trusted}")
+    suspect = " OR ".join(f"({condition})" for condition in SUSPECT)
+    if connection.execute(f"SELECT 1 FROM part_view WHERE {suspect} LIMIT 1").fetchone():
+        checked = checked_select(known, identity="id")
+        connection.execute(f"CREATE OR REPLACE VIEW part_view AS {checked}")
+        unique = _unique(connection, log, seen, "part_view")
+        return tally_relation(connection, unique.relation, one_each=one_each), unique
+    lean = replace(lean_rows(log), otherwise="") if one_each else None
+    return _count_trusted(connection, log, seen, lean, {"which": "id IS NOT NULL"})
+
+
+def _count_trusted(
+    connection: DuckDBPyConnection,
+    log: LogFormat,
+    seen: Seen,
+    lean: Lean | None,
+    identity: dict[str, str],
+) -> tuple[Tally, _Unique]:
+    """Count `part_view` and look for duplicates in it at once.
+
+    Counting keeps the engine busy while ids are handed over and sorted outside of it.
+    """
+    one_each = log.rows.get("n") == "1"
+    if lean is None or not lean.all_count:
+        identity = {}
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as thread:
+        counted = thread.submit(
+            tally_relation, cursor, "part_view", one_each=one_each, used="is_used", lean=lean
+        )
+        try:
+            unique = _unique(connection, log, seen, "part_view", identity)
+        except BaseException:
+            cursor.interrupt()
+            raise
+        tally = counted.result()
+    if unique.copies:
+        tally = tally_relation(
+            connection, unique.relation, one_each=one_each, used="is_used", lean=lean
+        )
     return tally, unique
 
 
@@ -178,28 +226,40 @@ def _stage_typed(
 def _keep(connection: DuckDBPyConnection, log: LogFormat, rows: str) -> None:
     """Keep what is counted of rows; the place and the fault of one are looked up when needed.
 
-    What a format never says, or says of every record, takes no room: `part_table` is a view that
-    has it, and that checks the rows.
+    What a format never says, or says of every record, takes no room: `_known` puts it back.
     """
-    fixed = {**dict.fromkeys(ROW_TYPES, "NULL"), **{k: v for k, v in log.rows.items() if v in "01"}}
+    columns = ", ".join([f"{HASH} AS id", "class", "why IS NOT NULL AS bad", *_kept(log)])
+    connection.execute("DROP VIEW IF EXISTS part_view")
+    connection.execute(f"CREATE OR REPLACE TABLE part_kept AS SELECT {columns} FROM ({rows})")
+
+
+def _kept(log: LogFormat) -> list[str]:
     kept = [c for c in log.rows if c in ROW_TYPES and c not in {"request_id", "n", "failed"}]
-    kept += [c for c in ("n", "failed") if log.rows.get(c, "0") not in {"0", "1"}]
-    columns = ", ".join([f"{HASH} AS id", "class", "why IS NOT NULL AS bad", *kept])
+    return kept + [c for c in ("n", "failed") if log.rows.get(c, "0") not in {"0", "1"}]
+
+
+def _known(log: LogFormat) -> str:
+    """Write the SQL of whole rows over those that were kept."""
+    fixed = {**dict.fromkeys(ROW_TYPES, "NULL"), **{k: v for k, v in log.rows.items() if v in "01"}}
     constants = "".join(
         f", CAST({fixed[c]} AS {kind}) AS {name(c)}"
         for c, kind in ROW_TYPES.items()
-        if c not in {*kept, "class", "why"}
+        if c not in {*_kept(log), "class", "why"}
     )
-    known = f"SELECT *, CASE WHEN bad THEN '' END AS why{constants} FROM part_kept"
-    connection.execute("DROP VIEW IF EXISTS part_table")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_kept AS SELECT {columns} FROM ({rows})")
-    connection.execute(f"CREATE TEMP VIEW part_table AS {checked_select(known, identity='id')}")
+    known = f"*, CASE WHEN bad THEN '' END AS why, kind = 'used' AS is_used{constants}"
+    return f"SELECT {known} FROM part_kept"
 
 
-def _unique(connection: DuckDBPyConnection, log: LogFormat, seen: Seen, relation: str) -> _Unique:
+def _unique(
+    connection: DuckDBPyConnection,
+    log: LogFormat,
+    seen: Seen,
+    relation: str,
+    identity: Mapping[str, str] = MappingProxyType({}),
+) -> _Unique:
     if "request_id" not in log.rows:
         return _Unique(relation)
-    ids = sorted_ids(connection, relation)
+    ids = sorted_ids(connection, relation, **identity)
     inside = repeated(ids)
     before, near = ids[:0], []
     after: tuple[str, ...] = ()

@@ -116,9 +116,12 @@ def table_format(head: Head, told: Mapping[str, str]) -> LogFormat:
     # A Parquet column of text is grouped as it is: the engine then works on its dictionary.
     plain = {
         key: columns[key]
-        for key in ("team", "model", "setting")
+        for key in ("request_id", "team", "model", "setting")
         if typed.get(columns.get(key, "").strip('"')) == "VARCHAR"
     }
+    kind = typed.get(columns.get("usd", "").strip('"'), "")
+    if kind.startswith("DECIMAL") and "requests" not in columns:
+        plain["usd"] = columns["usd"]
     first |= {key: columns[key] for key in first if typed.get(columns[key].strip('"')) == "VARCHAR"}
     return LogFormat(
         name="table",
@@ -127,6 +130,7 @@ def table_format(head: Head, told: Mapping[str, str]) -> LogFormat:
         required=_required(columns, failed),
         rows={**_rows(columns, failed), **plain},
         used=_used(columns, failed),
+        otherwise="" if "cache_hit" in columns else "failed",
         keys={**first, **labels},
         numeric=checked,
         cannot_say=_missing(columns),

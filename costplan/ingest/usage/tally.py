@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from costplan.ingest.engine import name
 from costplan.ingest.histogram import bucket_sql
+from costplan.ingest.usage.format import LogFormat
 from costplan.ingest.usage.rows import UNLABELLED
 
 if TYPE_CHECKING:
@@ -116,36 +117,60 @@ def _add_counts(mine: dict[Any, int], theirs: Mapping[Any, int]) -> None:
         mine[key] = mine.get(key, 0) + value
 
 
+@dataclass(frozen=True, slots=True)
+class Lean:
+    """What trusted rows of single requests say, so that nothing else is computed."""
+
+    said: frozenset[str]
+    """Columns of a row that the format has; the others are null."""
+    otherwise: str
+    """Kind of the rows that are not used, where there is only one; else empty."""
+    all_count: bool
+    """Whether no row is of a kind that does not count."""
+
+
+def lean_rows(log: LogFormat) -> Lean:
+    """Find what the rows of a format say."""
+    said = frozenset({*log.rows, "class"} | ({"latency_s"} if "finish" in log.rows else set()))
+    return Lean(said, log.otherwise, "skipped" not in log.rows.get("kind", ""))
+
+
 def tally_relation(
     connection: DuckDBPyConnection,
     relation: str,
     *,
     one_each: bool,
     used: str = "kind = 'used'",
+    lean: Lean | None = None,
 ) -> Tally:
     """Count a relation of checked rows, or of trusted ones.
 
     `one_each` says that every row is one request, which makes counting cheaper and gives
-    histograms; sums over buckets of time have none.
+    histograms; sums over buckets of time have none. `lean` says what trusted rows hold.
     """
     tally = Tally()
-    cursor = connection.execute(_group_sql(relation, one_each))
+    group = _lean_sql(relation, lean) if lean else _group_sql(relation, one_each)
+    cursor = connection.execute(group)
     names = [column[0] for column in cursor.description or ()]
     for values in cursor.fetchall():
         _add_record(tally, dict(zip(names, values, strict=True)))
-    _add_days(tally, connection, relation)
+    _add_days(tally, connection, relation, lean)
     if one_each and tally.kinds.get("used"):
         for measure, value in MEASURES.items():
-            _add_cells(tally, connection, relation, (measure, value, used))
+            if lean is None or value.partition(" ")[0] in lean.said:
+                _add_cells(tally, connection, relation, (measure, value, used))
     return tally
 
 
-def _add_days(tally: Tally, connection: DuckDBPyConnection, relation: str) -> None:
+def _add_days(
+    tally: Tally, connection: DuckDBPyConnection, relation: str, lean: Lean | None
+) -> None:
     """Count days apart from groups: together they would make a group per day."""
-    sql = (
-        "SELECT CAST(start AS DATE) AS day, count(*), min(start), max(COALESCE(until, start))"
-        f" FROM {relation} WHERE kind NOT IN ('bad', 'skipped') GROUP BY 1"
-    )
+    last = "start" if lean and "until" not in lean.said else "COALESCE(until, start)"
+    sql = f"SELECT CAST(start AS DATE) AS day, count(*), min(start), max({last}) FROM {relation}"
+    if lean is None or not lean.all_count:
+        sql += " WHERE kind NOT IN ('bad', 'skipped')"
+    sql += " GROUP BY 1"
     for day, rows, first, last in connection.execute(sql).fetchall():
         tally.stretch(first, last)
         if day is not None:
@@ -171,6 +196,29 @@ def _group_sql(relation: str, one_each: bool) -> str:
     return f"SELECT {', '.join(parts)} FROM {relation} GROUP BY ALL"
 
 
+def _lean_sql(relation: str, lean: Lean) -> str:
+    """Group trusted rows by what they say; a column that is always null would cost as much."""
+    groups: list[str] = [c for c in ("class", "team", "model", "setting") if c in lean.said]
+    kind = "kind"
+    if lean.otherwise:
+        groups.append("is_used")
+        kind = f"CASE WHEN is_used THEN 'used' ELSE '{lean.otherwise}' END"
+    else:
+        groups.append("kind")
+    said = [c for c in SUMS if c in lean.said and c not in {"n", "failed"}]
+    parts = [*groups, f"{kind} AS kind" if lean.otherwise else "", "count(*) AS rows"]
+    parts += [f"sum({c}) AS {name('sum_' + c)}" for c in said]
+    parts += [f"count({c}) AS {name('known_' + c)}" for c in said if c in KNOWN]
+    if "usd" in lean.said:
+        parts.append("CAST(sum(usd) AS DECIMAL(38, 12)) AS usd, count(usd) AS known_usd")
+    if {"output", "reasoning"} <= lean.said:
+        parts.append("sum(output - reasoning) AS sum_visible")
+    if "odd" in lean.said:
+        parts.append("count(odd) AS odd_other, min(odd) AS odd_text")
+    grouped = ", ".join(groups)
+    return f"SELECT {', '.join(filter(None, parts))} FROM {relation} GROUP BY {grouped}"
+
+
 def _add_record(tally: Tally, record: Mapping[str, Any]) -> None:
     kind, rows = record["kind"], record["rows"]
     if kind != "empty":
@@ -181,35 +229,35 @@ def _add_record(tally: Tally, record: Mapping[str, Any]) -> None:
         return
     group: Group = (
         record["class"] or UNLABELLED,
-        record["team"] or None,
-        record["model"] or None,
-        record["setting"] or None,
+        record.get("team") or None,
+        record.get("model") or None,
+        record.get("setting") or None,
     )
     counts = tally.groups.setdefault(group, Counts())
     if kind == "failed":
         counts.failed_rows += rows
-        counts.failed_usd += record["usd"] or 0
+        counts.failed_usd += record.get("usd") or 0
         return
     if kind == "cache_hit":
         counts.cache_hits += rows
         return
     counts.add(_counts(record))
-    _add_counts(tally.odd, {text: record[c] for c, text in ODD.items() if record[c]})
-    if record["odd_other"]:
+    _add_counts(tally.odd, {text: record[c] for c, text in ODD.items() if record.get(c)})
+    if record.get("odd_other"):
         _add_counts(tally.odd, {record["odd_text"]: record["odd_other"]})
 
 
 def _counts(record: Mapping[str, Any]) -> Counts:
     rows = record["rows"]
     sums = {key: int(record.get(f"sum_{key}") or 0) for key in SUMS}
-    known = {key: record.get(f"known_{key}", rows) for key in KNOWN}
+    known = {key: record.get(f"known_{key}", rows if key == "n" else 0) for key in KNOWN}
     if "sum_n" in record:
         weight = {key: int(record.get(f"weight_{key}") or 0) for key in KNOWN}
         weight["n"] = sums["n"]
     else:
         weight = dict(known)
         sums["n"] = rows
-    return Counts(rows, sums, known, weight, record["usd"] or Decimal(0))
+    return Counts(rows, sums, known, weight, record.get("usd") or Decimal(0))
 
 
 def _add_cells(
