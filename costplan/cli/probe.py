@@ -118,5 +118,6 @@ def probe(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     write_probed(probed, as_json=as_json)
     if probed.found.why == "interrupted":
         raise typer.Exit(INTERRUPTED)
-    if any(not group.options for group in probed.found.classes):
+    failed = probed.stopped or probed.live.reasons
+    if failed and any(not group.options for group in probed.found.classes):
         raise typer.Exit(ProviderError.exit_code)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError, ProviderError
 from costplan.plan.probing_check import check_all
+from costplan.plan.probing_costs import expect_labels
 from costplan.plan.probing_forecast import forecast
+from costplan.plan.probing_judges import ask_judges, find_judges
 from costplan.plan.probing_lineup import Connected, Lineup, judges_of, line_up
 from costplan.plan.probing_request import CheckRun, DryRun, Probed, ProbeRequest
 from costplan.plan.probing_result import gather_found, measurements
@@ -22,9 +24,7 @@ from costplan.plan.probing_run import Live, Watcher, measure, set_live, think
 from costplan.plan.probing_stage import Name, Stage, can_ask, set_stage
 from costplan.probe.budget import Budget, OutOfMoneyError
 from costplan.probe.desk import Ask, Desk, request_digest
-from costplan.probe.graders import Judge
 from costplan.probe.journal import Journal
-from costplan.probe.judge import JudgeCheck, check_judge
 from costplan.probe.records import Tally, read_records
 from costplan.probe.replay import replay
 from costplan.probe.results import outcome_rows, write_outcomes
@@ -91,6 +91,7 @@ def run_dry(request: ProbeRequest) -> DryRun:
         live=live,
         forecast=forecast(live, limit, request.tolerance, grid=request.grid),
         max_usd=limit,
+        labels=expect_labels(live.stage, live.lineup),
         missing_keys=live.lineup.missing_keys(os.environ, _wanted(live)),
     )
 
@@ -156,7 +157,6 @@ def run_probe(request: ProbeRequest, watcher: Watcher) -> Probed:
 
 async def _run(request: ProbeRequest, live: Live, limit: Decimal, watcher: Watcher) -> Probed:
     stop = asyncio.Event()
-    judges: dict[str, JudgeCheck | None] = {}
     with Journal(request.journal_path, keep_texts=request.keep_texts) as journal:
         budget = Budget(limit, journal.tally.committed_usd)
         async with _connect(live.lineup, request) as (client, connected):
@@ -169,7 +169,9 @@ async def _run(request: ProbeRequest, live: Live, limit: Decimal, watcher: Watch
             )
             watcher.begun(live, budget, journal.tally)
             with _signals(stop, watcher):
-                judges = await _check_judges(live.stage, desk)
+                silent = await ask_judges(
+                    live.stage, desk, workers=request.workers, stop=stop, told=watcher.checked
+                )
                 await measure(
                     live,
                     desk,
@@ -190,7 +192,7 @@ async def _run(request: ProbeRequest, live: Live, limit: Decimal, watcher: Watch
             think(live, live.rows(), request.tolerance, last=True)
         day = _last_day(request.journal_path)
         return _write(
-            request, live, journal.tally, judges, day,
+            request, live, journal.tally, day, silent=silent,
             max_usd=limit, overrun_usd=budget.overrun_usd, stopped=stopped,
         )  # fmt: skip
 
@@ -219,26 +221,6 @@ def _signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]:
     finally:
         for each in caught:
             loop.remove_signal_handler(each)
-
-
-async def _check_judges(stage: Stage, desk: Desk) -> dict[str, JudgeCheck | None]:
-    """Let the judges mark what the user has marked. Raises nothing for a judge that fails."""
-    pairs: dict[str, list[tuple[float, float | None]]] = {}
-    for group in stage.questions.values():
-        for question in group:
-            grader = question.grader
-            if not isinstance(grader, Judge):
-                continue
-            mine = pairs.setdefault(f"{grader.model}/{grader.setting}", [])
-            for i, label in enumerate(question.labels):
-                try:
-                    mark, _ = await desk.judge(
-                        question, label.answer, (*question.key, "(label)", grader.model, i)
-                    )
-                except OutOfMoneyError:
-                    mark = None
-                mine.append((label.score, None if mark is None else mark.score))
-    return {name: check_judge(marked) for name, marked in pairs.items()}
 
 
 def _take_old(live: Live, connected: Connected, tally: Tally) -> None:
@@ -293,7 +275,7 @@ def run_replay(request: ProbeRequest, journal: Path) -> Probed:
     if not live.kept:
         message = "it holds no marked reply to these questions at the workload's options"
         raise InputError([Fault(message, file=str(journal))])
-    live.why = "replayed"
+    live.why, live.tally = "replayed", again.tally
     think(live, live.rows(), request.tolerance, last=True)
     notes = []
     if again.remarked:
@@ -305,16 +287,16 @@ def run_replay(request: ProbeRequest, journal: Path) -> Probed:
         )
     if again.unknown:
         notes.append(f"{again.unknown} replies are to questions that the file does not have")
-    return _write(request, live, again.tally, {}, _last_day(journal), notes=tuple(notes))
+    return _write(request, live, again.tally, _last_day(journal), notes=tuple(notes))
 
 
 def _write(
     request: ProbeRequest,
     live: Live,
     tally: Tally,
-    judges: Mapping[str, JudgeCheck | None],
     day: dt.date,
     *,
+    silent: Mapping[Name, str] | None = None,
     notes: tuple[str, ...] = (),
     **money: object,
 ) -> Probed:
@@ -331,7 +313,9 @@ def _write(
         request=request,
         live=live,
         tally=tally,
-        found=gather_found(live, judges),
+        found=gather_found(
+            live, find_judges(live.stage, live.lineup, tally, live.kept.keys(), silent or {})
+        ),
         outcomes=request.output_path if live.kept else None,
         measurements=request.measurements_path if live.kept else None,
         in_flight_usd=tally.open_usd,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from costplan.plan.probing_check import Checked
+from costplan.plan.probing_costs import LabelCosts
 from costplan.plan.probing_forecast import Forecast
 from costplan.plan.probing_result import Found
 from costplan.plan.probing_run import Live
@@ -88,6 +89,8 @@ class DryRun:
     live: Live
     forecast: Forecast
     max_usd: Decimal | None
+    labels: LabelCosts
+    """What checking the judges against the user's marks costs."""
     missing_keys: Mapping[str, str]
     """Variables without a key, with a model that needs each."""
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.figures import write_percent
 from costplan.domain.measurement import Measurement
+from costplan.plan.probing_judges import JudgeFound
 from costplan.plan.probing_plan import Judged, judge
 from costplan.plan.probing_run import Live, left_to_gain
-from costplan.probe.judge import JudgeCheck
 from costplan.probe.records import Tally
 from costplan.probe.results import Point, SameSpend, Span, points, same_spend
 
@@ -92,11 +92,11 @@ class Found:
     """Chance that the option that takes most of a class is its best, at the weakest class."""
     alike: tuple[SameSpend, ...]
     """Neighbouring settings that spend the same."""
-    judges: Mapping[str, JudgeCheck | None]
+    judges: Mapping[str, JudgeFound]
     """How the judges compare with the user's own marks, by judge."""
 
 
-def gather_found(live: Live, judges: Mapping[str, JudgeCheck | None]) -> Found:
+def gather_found(live: Live, judges: Mapping[str, JudgeFound]) -> Found:
     """Sum a probe up."""
     tally = Tally(replies=dict(live.kept))
     measured = points(tally, float(live.stage.case.workload.confidence))

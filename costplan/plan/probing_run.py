@@ -17,7 +17,7 @@ from costplan.plan.probing_plan import Today, make_aim, plan_today
 from costplan.plan.probing_stage import Name, Row, Stage
 from costplan.probe.budget import Budget
 from costplan.probe.desk import Ask, Desk, Ended, Outcome, ask_all
-from costplan.probe.records import Kept, Tally
+from costplan.probe.records import Kept, Key, Tally
 from costplan.probe.schedule import FIRST_QUESTIONS, Advice, Asking, Step, advise
 from costplan.probe.schedule import first_steps as schedule_first
 
@@ -62,8 +62,10 @@ class Live:
     """Options that cannot be asked, or not any more, (C, M)."""
     ask_usd: Array
     """Dollars that a question is expected to cost, before any answer, (C, M)."""
-    kept: dict[tuple[str, str, str, str, int], Kept] = field(default_factory=dict)
+    kept: dict[Key, Kept] = field(default_factory=dict)
     """Marked replies by key."""
+    tally: Tally = field(default_factory=Tally)
+    """What the journal says."""
     ended: dict[Ended, int] = field(default_factory=dict)
     """Asks by how they ended."""
     reasons: dict[Name, str] = field(default_factory=dict)
@@ -106,6 +108,9 @@ class Watcher(Protocol):
 
     def begun(self, live: Live, budget: Budget, tally: Tally) -> None:
         """The journal is read and nothing has been sent yet."""
+
+    def checked(self, done: int, whole: int) -> None:
+        """A judge has marked so many of the answers that the user has marked."""
 
     def told(self, live: Live, outcome: Outcome) -> None:
         """An ask has ended."""
@@ -216,7 +221,8 @@ def _asking(live: Live) -> Asking:
     paid, n = live.ask_usd * EXPECTED_ASKS, np.full(live.ask_usd.shape, EXPECTED_ASKS)
     for key, kept in live.kept.items():
         at = rows[key[0]], columns[key[2], key[3]]
-        paid[at] += float(kept.usd)
+        judged = live.tally.judged.get(key)
+        paid[at] += float(kept.usd) + (0.0 if judged is None else float(judged.usd))
         n[at] += 1
     available = np.array([len(stage.questions[name]) for name in stage.classes])
     return Asking(live.reached, available, np.maximum(paid / n, 1e-9), live.closed)
@@ -257,6 +263,7 @@ async def measure(
     grid: bool = False,
 ) -> None:
     """Run rounds until the plan is settled, or money or questions end, or it is stopped."""
+    live.tally = desk.journal.tally
     steps = first_steps(live, 10**9) if grid else first_steps(live)
     while steps and live.round < MOST_ROUNDS and not stop.is_set():
         live.round += 1
@@ -308,6 +315,8 @@ def _note(live: Live, outcome: Outcome, watcher: Watcher) -> None:
         live.kept[asked.key] = outcome.kept
     elif outcome.ended is Ended.UNMARKED:
         live.unmarked[outcome.reason] = live.unmarked.get(outcome.reason, 0) + 1
+    elif outcome.ended is Ended.UNMARKABLE:
+        live.closed[c, m] = True
     elif outcome.ended is Ended.NO_MONEY:
         live.no_money += 1
         live.closed[c, m] = True

@@ -31,6 +31,8 @@ class CallBooks:
     worst_usd: Decimal
     facts: Callable[[Reply, str], Mapping[str, Any]]
     """Says of a reply what the journal keeps."""
+    beside_usd: Decimal = ZERO
+    """What must be left for the call that marks the reply."""
     call: str = ""
     """Identifier of the last attempt."""
     overrun: bool = False
@@ -41,7 +43,7 @@ class CallBooks:
 
         Raises OutOfMoneyError, or InputError where the journal cannot be written.
         """
-        await self.budget.reserve(self.worst_usd)
+        await self.budget.reserve(self.worst_usd, self.beside_usd)
         self.call = self.journal.new_call()
         task_class, question, model, setting, sample = self.key
         record: dict[str, Any] = {

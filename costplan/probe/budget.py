@@ -128,17 +128,21 @@ class Budget:
         with localcontext(EXACT):
             return self.max_usd - self.spent_usd - self.reserved_usd
 
-    async def reserve(self, usd: Decimal) -> None:
+    async def reserve(self, usd: Decimal, beside: Decimal = ZERO) -> None:
         """Set the worst case of a call aside, in the order of asking.
 
+        beside is what a call that must follow may cost: it must fit too, but is not set aside.
         Waits while calls under way may yet cost less than was set aside for them. Raises
         OutOfMoneyError when it cannot fit.
         """
         async with self._turn:
-            while usd > self.left_usd:
+            while usd + beside > self.left_usd:
                 if self.in_flight == 0:
+                    following = (
+                        f" and its judge's another ${beside.normalize():f}" if beside else ""
+                    )
                     raise OutOfMoneyError(
-                        f"the next call may cost ${usd.normalize():f}, and"
+                        f"the next call may cost ${usd.normalize():f}{following}, and"
                         f" ${max(self.left_usd, ZERO).normalize():f} of"
                         f" ${self.max_usd.normalize():f} are left"
                     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from costplan.domain.errors import CostplanError
 from costplan.probe.books import CallBooks, reply_facts
-from costplan.probe.budget import Budget, OutOfMoneyError, Tariff
+from costplan.probe.budget import ZERO, Budget, OutOfMoneyError, Tariff
 from costplan.probe.command_grader import mark_by_command
 from costplan.probe.grade import Mark, mark, needs_more
 from costplan.probe.graders import Command, Judge
@@ -26,6 +26,10 @@ from costplan.providers.reply import Reply
 from costplan.providers.request import Request
 from costplan.providers.retry import Patience, Send, ask
 
+Job = TypeVar("Job")
+USUAL_ANSWER_BYTES = 4000
+"""Size of an answer for which money must be left to have it judged."""
+LONG_TOKEN_BYTES = 8
 SAME_REFUSALS = 3
 """Bad requests in a row, without one answer, after which a setting is given up."""
 
@@ -100,6 +104,8 @@ class Ended(StrEnum):
     """No reply, whatever was tried."""
     STOPPED = "stopped"
     """Not asked: the provider or the setting was given up."""
+    UNMARKABLE = "unmarkable"
+    """Not asked: the judge that would mark the reply was given up."""
     NO_MONEY = "no_money"
     """Not asked: its worst case does not fit under the limit."""
 
@@ -169,6 +175,9 @@ class Desk:
         reason = self._why_stopped(asked.contender)
         if reason:
             return Outcome(asked, Ended.STOPPED, reason=reason)
+        reason = self._why_unmarkable(asked.question)
+        if reason:
+            return Outcome(asked, Ended.UNMARKABLE, reason=reason)
         try:
             reply, call = await self.pay(asked.contender, request, asked.key, "ask", asked)
         except OutOfMoneyError as error:
@@ -198,6 +207,7 @@ class Desk:
             request=request_digest(request),
             worst_usd=contender.tariff.worst_usd(request, contender.output_tokens),
             facts=lambda reply, call: self._facts(reply, call, role, asked),
+            beside_usd=ZERO if asked is None else self._judging_usd(asked),
         )
         reply = await ask(
             contender.send,
@@ -286,8 +296,27 @@ class Desk:
                 return None, f"judge: {fault.kind}: {fault}"
             known = self.journal.tally.judged[key]
         if known.score is None:
-            return None, "judge: no verdict in its answer"
+            cut = " before its cap" if known.finish == "length" else ""
+            return None, f"judge: no verdict in its answer{cut}"
         return Mark(known.score, "judge"), ""
+
+    def _judging_usd(self, asked: Ask) -> Decimal:
+        """Bound what marking an answer of usual length by a judge can cost; 0 without one."""
+        grader = asked.question.grader
+        if not isinstance(grader, Judge):
+            return ZERO
+        judge = self.judges[grader.model, grader.setting]
+        size = min(USUAL_ANSWER_BYTES, LONG_TOKEN_BYTES * asked.contender.output_tokens)
+        request = judge_request(asked.question, "-" * size, judge.template)
+        return judge.tariff.worst_usd(request, judge.output_tokens)
+
+    def _why_unmarkable(self, question: Question) -> str:
+        """Say why a judge cannot mark: an answer that nobody marks is not paid for."""
+        grader = question.grader
+        if not isinstance(grader, Judge):
+            return ""
+        reason = self._why_stopped(self.judges[grader.model, grader.setting])
+        return f"judge: {reason}" if reason else ""
 
     async def _write_mark(self, call: str, found: Mark, question: Question) -> None:
         await self.journal.append({"k": "mark", "call": call, **_mark_facts(found, question)})
@@ -325,20 +354,31 @@ async def ask_all(
     A run that is cancelled leaves every reply that came on disk. Raises the first error that is
     no fault of a call.
     """
-    left = iter(asks)
+
+    async def work(asked: Ask) -> None:
+        told(await desk.ask(asked))
+
+    await work_all(desk, asks, work, workers=workers)
+
+
+async def work_all(
+    desk: Desk, jobs: Iterable[Job], work: Callable[[Job], Awaitable[None]], *, workers: int
+) -> None:
+    """Do every job in order, so many at once. Raises the first error of one."""
+    left = iter(jobs)
+
+    async def take() -> None:
+        for job in left:
+            await work(job)
+
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(_work(desk, left, told))
+                group.create_task(take())
     except BaseExceptionGroup as several:
         raise _first(several) from None
     finally:
         await desk.journal.drain()
-
-
-async def _work(desk: Desk, left: Iterable[Ask], told: Callable[[Outcome], None]) -> None:
-    for asked in left:
-        told(await desk.ask(asked))
 
 
 def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -77,6 +77,8 @@ class Tally:
     """Dollars of replies, and worst cases of failed calls that may be on the bill."""
     uncertain_usd: Decimal = Decimal(0)
     """Part of the spent dollars that may not be on the bill."""
+    spent_by_role: dict[str, Decimal] = field(default_factory=dict)
+    """Spent dollars of answers ("ask"), of marking them ("judge") and of checks ("check")."""
     opened: int = 0
     """How often the journal was opened."""
     _by_call: dict[str, Key] = field(default_factory=dict)
@@ -120,7 +122,9 @@ class Tally:
     def _end(self, record: Mapping[str, Any]) -> Sent:
         sent = self.open.pop(record["call"])
         with localcontext(EXACT):
-            self.spent_usd += Decimal(record["usd"])
+            usd = Decimal(record["usd"])
+            self.spent_usd += usd
+            self.spent_by_role[sent.role] = self.spent_by_role.get(sent.role, Decimal(0)) + usd
         return sent
 
     def _reply(self, record: Mapping[str, Any]) -> None:

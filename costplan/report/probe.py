@@ -93,6 +93,9 @@ def _money(probed: Probed) -> str:
     parts = [f"{write_count(tally.calls)} calls", f"{write_count(len(tally.replies))} replies"]
     parts += [f"{count} × {kind.replace('_', ' ')}" for kind, count in sorted(tally.faults.items())]
     said += f" · {', '.join(parts)}"
+    judges = tally.spent_by_role.get("judge")
+    if judges:
+        said += f"\n{usd(judges)} of it to the models that mark"
     if tally.uncertain_usd or probed.in_flight_usd:
         unsure = tally.uncertain_usd + probed.in_flight_usd
         said += (
@@ -220,6 +223,11 @@ def write_dry(dry: DryRun, *, as_json: bool) -> None:
         f" {usd(round(told.first_usd, 6))},"
         f" at worst {usd(told.first_worst_usd)}."
     )
+    if dry.labels.calls:
+        console.print(
+            f"Before it, judges mark {write_count(dry.labels.calls)} answers that you have marked:"
+            f" expected {usd(dry.labels.usd)}, at worst {usd(dry.labels.worst_usd)}."
+        )
     console.print(
         f"The whole probe: about {write_count(round(calls))} calls"
         f" ({write_count(round(fewest))} to {write_count(round(top))}), expected"

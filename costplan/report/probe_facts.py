@@ -16,12 +16,14 @@ from costplan.domain.figures import (
 )
 
 if TYPE_CHECKING:
+    from costplan.plan.probing_judges import JudgeFound
     from costplan.plan.probing_request import CheckRun, DryRun, Probed
     from costplan.plan.probing_result import ClassFound, OptionFound
-    from costplan.probe.judge import JudgeCheck
 
 SMALL_USD = Decimal("0.01")
 NANO_USD = Decimal("1e-9")
+NOTABLE_BIAS = 0.02
+"""Accuracy by which a judge must be off to be told."""
 
 
 def usd(amount: Decimal | float | None) -> str:
@@ -57,14 +59,25 @@ def list_warnings(probed: Probed) -> Iterable[str]:
             f"{pair.model}: '{pair.higher}' spends what '{pair.lower}' does (median"
             f" {pair.median_higher:.0f} and {pair.median_lower:.0f} tokens): the knob may not move"
         )
-    for name, check in probed.found.judges.items():
-        yield _judge(name, check)
+    for name, judge in probed.found.judges.items():
+        yield from _judge(name, judge)
     yield from _list_batches(probed)
 
 
-def _judge(name: str, check: JudgeCheck | None) -> str:
+def _judge(name: str, judge: JudgeFound) -> Iterable[str]:
+    """Say whether a judge can be believed."""
+    if judge.marks_itself:
+        yield f"judge {name} marks answers of its own model, and may favour them"
+    if not judge.labels:
+        yield f"judge {name}: you marked no answers to check it against (labels)"
+    if judge.unasked:
+        why = f": {judge.reason}" if judge.reason else ""
+        yield f"judge {name} was not asked about {judge.unasked} of {judge.labels} labels{why}"
+    check = judge.check
     if check is None:
-        return f"judge {name}: nobody marked answers to check it against (labels)"
+        if judge.labels > judge.unasked:
+            yield f"judge {name} gave no verdict that can be read on any of your labels"
+        return
     said = (
         f"judge {name} agrees with your marks on {write_percent(check.agreement, 0)} of {check.n}"
         f" ({write_range(check.low, check.high)})"
@@ -73,7 +86,12 @@ def _judge(name: str, check: JudgeCheck | None) -> str:
         said += f", calls {write_percent(check.false_accept, 0)} of the wrong ones right"
     if check.false_reject is not None:
         said += f", {write_percent(check.false_reject, 0)} of the right ones wrong"
-    return said
+    if check.unread:
+        said += f", and gives no verdict that can be read on {check.unread}"
+    yield said
+    if check.bias is not None and abs(check.bias) >= NOTABLE_BIAS:
+        shown = write_percent(0.5 + check.bias, 0)
+        yield f"by judge {name} a model that is right on 50 % would be measured at {shown}"
 
 
 def _list_money(probed: Probed) -> Iterable[str]:
@@ -118,6 +136,9 @@ def probed_facts(probed: Probed) -> dict[str, object]:
         "settled": found.why == "settled",
         "max_usd": probed.max_usd,
         "spent_usd": tally.committed_usd,
+        "spent_by_role": {
+            role: tally.spent_by_role.get(role, Decimal(0)) for role in ("ask", "judge", "check")
+        },
         "uncertain_usd": tally.uncertain_usd + probed.in_flight_usd,
         "calls": tally.calls,
         "calls_without_end": len(tally.open),
@@ -194,6 +215,7 @@ def dry_facts(dry: DryRun) -> dict[str, object]:
             for c, name in enumerate(live.stage.classes)
         ],
         "forecast": plain(dry.forecast),
+        "labels": plain(dry.labels),
         "missing_keys": dict(dry.missing_keys),
         "cannot_be_asked": {"/".join(k): reason for k, reason in live.lineup.barred.items()},
         "notes": list(live.stage.notes),

@@ -77,6 +77,11 @@ class Progress:
             )
             self._screen.start()
 
+    def checked(self, done: int, whole: int) -> None:
+        """A judge has marked an answer that the user has marked."""
+        if not self._quiet and self._screen is None and done == whole:
+            self._say(f"judges have marked your {write_count(whole)} labelled answers")
+
     def told(self, live: Live, outcome: Outcome) -> None:
         """An ask has ended."""
         kept = outcome.kept

@@ -39,9 +39,17 @@ def answer_to(prompt, effort):
     return prompt.split()[-1] if right else "wrong", tokens
 
 
+def verdict_on(prompt):
+    """Judge as a model named "judge" does: right is what is equal, or ends in a mark of cheer."""
+    target = prompt.split("# The right answer\n")[1].split("\n")[0]
+    answer = prompt.split("=" * 20)[1].strip()
+    right = answer == target or answer.endswith("!")
+    return f"I compared them.\nVERDICT: {'RIGHT' if right else 'WRONG'}", 30
+
+
 def completion(model, prompt, effort):
     """Make the chunks of a streamed completion."""
-    text, tokens = answer_to(prompt, effort)
+    text, tokens = verdict_on(prompt) if model == "judge" else answer_to(prompt, effort)
     base = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model}
     asked = len(prompt.split())
     chunks = [
@@ -143,6 +151,8 @@ class FaultServer:
             "wrong_json": reply(200, b'{"id": "c1", "choi'),
             "empty": reply(200, b""),
         }
+        if b'"bankrupt"' in body:
+            fate, plain["broke"] = "broke", reply(402, b'{"error": {"message": "no credit"}}')
         if fate in plain:
             writer.write(plain[fate])
             await writer.drain()
@@ -172,6 +182,7 @@ class FaultServer:
             return await self._forward(first, body)
         data, tokens, prompt_tokens = completion(asked["model"], prompt, effort)
         line = {
+            "model": asked["model"],
             "prompt": prompt,
             "effort": effort,
             "fate": fate,

@@ -54,14 +54,14 @@ def verdicts(request):
     return f"VERDICT: {'RIGHT' if fenced == f'yes {request.question_id}' else 'WRONG'}"
 
 
-def go(path, calls, limit="1", judge=verdicts, questions=QUESTIONS):
+def go(path, calls, limit="1", judge=verdicts, questions=QUESTIONS, answer=answers):
     """Run the questions; gives outcomes and budget."""
     outcomes = []
     with Journal(path, ballast=0) as journal:
         budget = Budget(Decimal(limit), journal.tally.committed_usd)
         judges = {("j", "low"): option("j", judge, calls)}
         desk = Desk(journal, budget, folder=path.parent, judges=judges, patience=PATIENCE)
-        asked = option("m", answers, calls)
+        asked = option("m", answer, calls)
         asks = [Ask(question, asked) for question in questions]
         asyncio.run(ask_all(desk, asks, workers=3, told=outcomes.append))
     return outcomes, budget
@@ -91,16 +91,30 @@ def test_a_judges_verdicts_are_paid_marked_and_kept(tmp_path):
 
 
 def test_without_money_for_the_judge_the_reply_is_kept_for_later(tmp_path):
-    """A reply that could be paid and its verdict that could not is unmarked, then marked."""
+    """An answer so long that its verdict cannot be paid any more is unmarked, then marked."""
     calls = []
-    worst = Ask(QUESTIONS[0], option("m", answers, [])).worst_usd
-    outcomes, _ = go(tmp_path / "j", calls, str(worst + Decimal("0.0005")), questions=QUESTIONS[:1])
+
+    def long(request):
+        return f"yes 0{' ' * 30000}"
+
+    outcomes, _ = go(tmp_path / "j", calls, "0.05", questions=QUESTIONS[:1], answer=long)
     assert [outcome.ended for outcome in outcomes] == [Ended.UNMARKED]
     assert "no money for the judge" in outcomes[0].reason
+    assert calls == [("m", "0")]
     later = []
     outcomes, _ = go(tmp_path / "j", later, questions=QUESTIONS[:1])
     assert [outcome.ended for outcome in outcomes] == [Ended.KEPT]
     assert later == [("j", "0")]
+
+
+def test_an_answer_whose_verdict_would_not_fit_is_not_paid_for(tmp_path):
+    """Where the limit has room for an answer but not for the judge, nothing is sent."""
+    calls = []
+    worst = Ask(QUESTIONS[0], option("m", answers, [])).worst_usd
+    outcomes, _ = go(tmp_path / "j", calls, str(worst + Decimal("0.0005")), questions=QUESTIONS[:1])
+    assert [outcome.ended for outcome in outcomes] == [Ended.NO_MONEY]
+    assert "its judge's" in outcomes[0].reason
+    assert calls == []
 
 
 def test_a_changed_target_is_judged_again_when_the_answer_is_asked_again(tmp_path):
