@@ -116,6 +116,30 @@ def test_planned_rows_and_other_currencies_are_refused(focus):
         read_usage([focus({"BillingCurrency": "EUR"})], UsageOptions(max_bad=0))
 
 
+def test_malformed_charges_are_placed(focus):
+    """Charges without cost or period, in euros, or of too many cells are shown with their line."""
+    path = focus({}, {"EffectiveCost": "", "BilledCost": ""}, {"BillingCurrency": "EUR"},
+                 {"EffectiveCost": "1,234.50"}, {"ChargePeriodStart": "soon"})  # fmt: skip
+    path.write_text(path.read_text() + "a" + ",x" * 20 + "\n")
+    result = read_usage([path])
+    assert result.totals.usd == Decimal("1.5")
+    assert [(bad.line, bad.reason) for bad in result.bad] == [
+        (3, "no cost"),
+        (4, "amount in EUR, not in USD"),
+        (5, "cost is not a number"),
+        (6, "no charge period"),
+        (7, "too many columns"),
+    ]
+    assert result.rows["bad"] == 5
+
+
+def test_small_units_are_counted_exactly(focus):
+    """Millions of tokens with six decimals are whole tokens; a correction's quantity is not."""
+    meter = {"SkuMeter": "Output Tokens", "ConsumedUnit": "1000000 Tokens"}
+    rows = [meter | {"ConsumedQuantity": q} for q in ("1.234567", "0.000001", "-0.5", "")]
+    assert read_usage([focus(*rows)]).totals.tokens["output_tokens"] == 1_234_568
+
+
 def test_a_month_in_one_row_covers_all_its_days(focus):
     """Long charge periods leave no day out."""
     months = [(f"2027-0{m}-01T00:00:00Z", f"2027-0{m + 1}-01T00:00:00Z") for m in (1, 2)]

@@ -6,22 +6,10 @@ a file lacks it. Taxes, and services that are no AI, are told by what stands for
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import hashlib
-import io
-import json
-import re
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
-
-from costplan.domain.errors import Fault, InputError
-from costplan.ingest.head import Container, Head, open_text_bytes, read_head, truncated
-from costplan.ingest.usage.format import ReportFormat, ReportRow
-from costplan.ingest.usage.report_json import dollars, instant, whole
+from costplan.ingest.engine import name, quote
+from costplan.ingest.head import Head
+from costplan.ingest.usage.format import ReportFormat
+from costplan.ingest.usage.source import file_source
 
 TAX = "(tax)"
 """What stands for the model of a tax."""
@@ -61,8 +49,7 @@ _IDENTITY = (
     "Tags",
     "x_TaskClass",
 )
-_UNIT = re.compile(r"(?:(\d+)\s+)?(request|token)s?$", re.I)
-_DAY = dt.timedelta(days=1)
+_UNIT = "^(?:([0-9]+)[[:space:]]+)?(request|token)s?$"
 
 
 def _recognise(head: Head) -> bool:
@@ -71,166 +58,118 @@ def _recognise(head: Head) -> bool:
     )
 
 
-def _read(path: Path) -> Iterator[ReportRow]:
-    seen: dict[str, int] = {}
-    spans: set[tuple[dt.datetime, dt.datetime]] = set()
-    for number, record in enumerate(_records(path), start=1):
-        if str(record.get("x_Scenario") or "Actual").strip().lower() not in {"actual", "actuals"}:
-            said = f"record {number} is of scenario {record['x_Scenario']!r}: planned, not spent"
-            raise InputError([Fault(said, str(path), advice="give the actual charges alone")])
-        identity = _identify(record)
-        # A file may hold like rows that are all due; the same file given twice may not count twice.
-        seen[identity] = seen.get(identity, 0) + 1
-        row = _row(record, f"{identity}|{seen[identity]}")
-        yield row
-        if row.start is not None and row.until is not None:
-            spans.add((row.start, row.until))
-    yield from _further_days(spans)
+def _charges(head: Head, limit: int) -> str:
+    """Write the SQL of what is read of a file, as text; an empty cell is null."""
+    source = file_source(head, numbered=True) + (f" LIMIT {limit}" if limit else "")
+    types = dict(zip(head.columns, head.types or ["VARCHAR"] * len(head.columns), strict=True))
+
+    def column(key: str) -> str:
+        return f"NULLIF(CAST({name(key)} AS VARCHAR), '')" if key in types else "NULL::VARCHAR"
+
+    def document(key: str) -> str:
+        if key not in types:
+            return "NULL::JSON"
+        if types[key] != "VARCHAR":
+            return f"to_json({name(key)})"
+        return f"CASE WHEN json_valid({name(key)}) THEN CAST({name(key)} AS JSON) END"
+
+    identity = ", ".join(f"COALESCE({column(key)}, '')" for key in _IDENTITY)
+    plain = ", ".join(f"{column(key)} AS {name(key)}" for key in (*_COLUMNS, *_READ))
+    return f"""SELECT _line, {plain}, {document("Tags")} AS tags,
+    {document("SkuPriceDetails")} AS details,
+    md5(concat_ws(chr(1), {identity})) AS identity FROM ({source})"""
 
 
-def _identify(record: Mapping[str, Any]) -> str:
-    """Shorten what tells a charge from others to a digest: tags can be long, and rows many."""
-    parts = (str(record.get(column) or "") for column in _IDENTITY)
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+def _select(head: Head, limit: int) -> str:
+    """Write the SQL of the charges: one row each, and one for every further day of a long one."""
+    charges = _charges(head, limit)
+    return f"""
+WITH charges AS ({charges}
+), told AS (
+  SELECT *, {_MODEL} AS model, {_ASIDE} AS aside, {_instant("ChargePeriodStart")} AS start,
+    {_instant("ChargePeriodEnd")} AS until, COALESCE(EffectiveCost, BilledCost) AS cost,
+    upper(trim(COALESCE(BillingCurrency, ''))) AS currency, lower(COALESCE(SkuMeter, '')) AS meter,
+    lower(COALESCE({_detail("TokenDirection")}, '')) AS direction,
+    lower(COALESCE({_detail("TokenCacheAction")}, '')) AS action,
+    regexp_extract(lower(trim(ConsumedUnit)), '{_UNIT}', 2) AS unit,
+    COALESCE(TRY_CAST(regexp_extract(lower(trim(ConsumedUnit)), '{_UNIT}', 1) AS BIGINT), 1)
+      AS size,
+    row_number() OVER (PARTITION BY identity ORDER BY _line) AS place FROM charges
+), metered AS (
+  SELECT *, {_QUANTITY} AS quantity,
+    CASE WHEN direction = 'output' OR (direction = '' AND meter LIKE '%output%') THEN 'output'
+      WHEN direction = 'input' OR meter LIKE '%input%' THEN 'input' END AS way
+  FROM told
+), rows AS (
+  SELECT _line AS line, identity || '|' || place AS request_id, start, until,
+    COALESCE(aside, model) AS model, COALESCE(SubAccountName, SubAccountId) AS team,
+    CASE WHEN unit = 'request' THEN quantity END AS n,
+    CASE WHEN unit = 'token' AND way = 'input' THEN quantity END AS input,
+    CASE WHEN unit = 'token' AND way = 'input' THEN
+      CASE WHEN action = 'read' OR (action = '' AND meter LIKE '%cached%') THEN quantity ELSE 0 END
+    END AS cached,
+    CASE WHEN unit = 'token' AND way = 'output' THEN quantity END AS output,
+    TRY_CAST(cost AS DECIMAL(38, 12)) AS usd,
+    CASE WHEN cost IS NULL THEN 'no cost'
+      WHEN TRY_CAST(cost AS DECIMAL(38, 12)) IS NULL THEN 'cost is not a number'
+      WHEN currency = '' THEN 'amount in no currency, not in USD'
+      WHEN currency <> 'USD' THEN 'amount in ' || currency[:10] || ', not in USD'
+      WHEN start IS NULL THEN 'no charge period' END AS why,
+    CASE WHEN lower(trim(x_Scenario)) NOT IN ('actual', 'actuals')
+      THEN 'planned, not spent: its scenario is ' || x_Scenario[:40] END AS planned,
+    aside IS NULL AS judged, {_keys()} FROM metered
+), days AS (
+  SELECT DISTINCT unnest(generate_series(start + INTERVAL 1 DAY, until - INTERVAL 1 MICROSECOND,
+    INTERVAL 1 DAY)) AS day FROM (SELECT DISTINCT start, until FROM rows WHERE until > start)
+)
+SELECT * FROM rows UNION ALL BY NAME
+SELECT day || '|day' AS request_id, day AS start, 0 AS n FROM days
+"""
 
 
-def _further_days(spans: set[tuple[dt.datetime, dt.datetime]]) -> Iterator[ReportRow]:
-    """Mark the days inside longer charge periods as covered."""
-    days = {
-        start + _DAY * place
-        for start, until in spans
-        for place in range(1, -((start - until) // _DAY))
-    }
-    for day in sorted(days):
-        yield ReportRow(f"{day}|day", day, None, {}, n=0)
+_READ = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargeCategory", "ChargePeriodEnd",
+         "ChargePeriodStart", "ConsumedQuantity", "ConsumedUnit", "ServiceCategory", "SkuMeter",
+         "x_Scenario")  # fmt: skip
 
 
-def _records(path: Path) -> Iterator[Mapping[str, Any]]:
-    head = read_head(path)
-    if head.container is Container.PARQUET:
-        yield from _parquet_records(path)
-        return
-    try:
-        with open_text_bytes(path) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-            yield from csv.DictReader(text, delimiter=head.delimiter)
-    except EOFError as error:
-        raise truncated(path) from error
-    except csv.Error as error:
-        raise InputError([Fault(f"not CSV: {error}", str(path))]) from error
+def _value(document: str, key: str) -> str:
+    path = '$."' + key + '"'
+    return f"NULLIF({document} ->> {quote(path)}, '')"
 
 
-def _parquet_records(path: Path) -> Iterator[Mapping[str, Any]]:
-    from costplan.ingest.engine import connect
-
-    with connect() as connection:
-        cursor = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-        names = [column[0] for column in cursor.description or ()]
-        while rows := cursor.fetchmany(10_000):
-            for values in rows:
-                yield {
-                    name: value if value is None or isinstance(value, dict) else str(value)
-                    for name, value in zip(names, values, strict=True)
-                }
+def _detail(key: str) -> str:
+    return f"COALESCE({_value('details', 'x_' + key)}, {_value('details', key)})"
 
 
-def _row(record: Mapping[str, Any], identity: str) -> ReportRow:
-    tags = _tags(record.get("Tags"))
-    details = _tags(record.get("SkuPriceDetails"))
-    currency = str(record.get("BillingCurrency") or "").strip().upper()
-    usd = dollars(record.get("EffectiveCost") or record.get("BilledCost") or None)
-    why = None
-    if usd is None:
-        why = "no cost"
-    elif currency != "USD":
-        why = f"amount in {currency or 'no currency'}, not in USD"
-    start, until = instant(record.get("ChargePeriodStart")), instant(record.get("ChargePeriodEnd"))
-    model = (
-        details.get("x_ModelId")
-        or details.get("ModelId")
-        or tags.get("model")
-        or record.get("ResourceName")
-        or record.get("ResourceId")
-    )
-    aside = _aside(record)
-    tokens = {} if aside else _tokens(record, details)
-    return ReportRow(
-        request_id=identity,
-        start=start,
-        until=until,
-        keys={} if aside else _labels(tuple(map(record.get, _COLUMNS)), _tag_values(tags)),
-        model=aside or (str(model) if model else None),
-        team=record.get("SubAccountName") or record.get("SubAccountId") or None,
-        n=tokens.get("n"),
-        input=tokens.get("input"),
-        cached=tokens.get("cached"),
-        output=tokens.get("output"),
-        usd=usd,
-        why=why if why or start else "no charge period",
+def _instant(column: str) -> str:
+    return f"CAST(TRY_CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"
+
+
+def _keys() -> str:
+    """Write what can stand for the class; charges that are for no model have none."""
+    values = {**{c: name(c) for c in _COLUMNS}, **{f"tag:{t}": _value("tags", t) for t in _TAGS}}
+    return ", ".join(
+        f"CASE WHEN aside IS NULL THEN {value} END AS {name('key ' + key)}"
+        for key, value in values.items()
     )
 
 
-def _aside(record: Mapping[str, Any]) -> str:
-    """Name what a charge is when it is none for asking a model."""
-    if record.get("ChargeCategory") == "Tax":
-        return TAX
-    category = record.get("ServiceCategory") or ""
-    return OTHER_SERVICES if category and category != "AI and Machine Learning" else ""
-
-
-@lru_cache(maxsize=100_000)
-def _labels(columns: tuple[str | None, ...], tags: tuple[str | None, ...]) -> dict[str, str | None]:
-    """Give what can stand for the class; rows alike share one value."""
-    found = {column: text or None for column, text in zip(_COLUMNS, columns, strict=True)}
-    return found | {f"tag:{tag}": text for tag, text in zip(_TAGS, tags, strict=True)}
-
-
-def _tag_values(tags: Mapping[str, Any]) -> tuple[str | None, ...]:
-    return tuple(None if tags.get(tag) in (None, "") else str(tags[tag]) for tag in _TAGS)
-
-
-def _tokens(record: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, int]:
-    """Read what was consumed: requests, or the tokens of one meter."""
-    unit = _UNIT.match(str(record.get("ConsumedUnit") or "").strip())
-    if unit is None or record.get("ConsumedQuantity") in (None, ""):
-        return {}
-    quantity = whole(Decimal(str(record["ConsumedQuantity"])) * int(unit[1] or 1))
-    if quantity is None or quantity < 0:
-        return {}  # a correction: its dollars count
-    if unit[2].lower() == "request":
-        return {"n": quantity}
-
-    def say(key: str) -> str:
-        return str(details.get(f"x_{key}") or details.get(key) or "").lower()
-
-    meter = str(record.get("SkuMeter") or "").lower()
-    direction = say("TokenDirection") or ("output" if "output" in meter else "")
-    if direction == "output":
-        return {"output": quantity}
-    if direction != "input" and "input" not in meter:
-        return {}
-    action = say("TokenCacheAction")
-    cached = action == "read" or (not action and "cached" in meter)
-    return {"input": quantity, "cached": quantity if cached else 0}
-
-
-def _tags(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else _object(str(value or ""))
-
-
-@lru_cache(maxsize=100_000)
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
+_MODEL = f"COALESCE({_detail('ModelId')}, {_value('tags', 'model')}, ResourceName, ResourceId)"
+_ASIDE = (
+    f"CASE WHEN ChargeCategory = 'Tax' THEN {quote(TAX)}"
+    f" WHEN ServiceCategory <> 'AI and Machine Learning' THEN {quote(OTHER_SERVICES)} END"
+)
+# A negative quantity corrects an earlier one: only its dollars count. Rounding to a millionth
+# first undoes what binary fractions do to 1.234567 million tokens.
+_QUANTITY = (
+    "CASE WHEN aside IS NULL AND TRY_CAST(ConsumedQuantity AS DOUBLE) >= 0"
+    " THEN TRY_CAST(trunc(round(TRY_CAST(ConsumedQuantity AS DOUBLE) * size, 6)) AS BIGINT) END"
+)
 
 FOCUS = ReportFormat(
     name="focus",
     recognise=_recognise,
-    read=_read,
+    select=_select,
     keys=_KEYS,
     cannot_say=("reasoning_tokens", "latency", "failed", "setting", "percentiles"),
 )

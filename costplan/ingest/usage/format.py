@@ -127,10 +127,13 @@ class ReportFormat:
     """Key in the table of formats."""
     recognise: Callable[[Head], bool]
     """Whether a file with this beginning is of this format."""
-    read: Callable[[Path], Iterator[ReportRow]]
-    """Read the lines of a report."""
     keys: tuple[str, ...]
     """What can stand for the task class, best first."""
+    read: Callable[[Path], Iterator[ReportRow]] = lambda _: iter(())
+    """Read the lines of a report; nothing where `select` does."""
+    select: Callable[[Head, int], str] | None = None
+    """SQL of the first lines, all with 0, for a format that can be long: columns of a row, a
+    "key NAME" for each of `keys`, `judged` where those count, and `planned` why it is no spend."""
     cannot_say: tuple[str, ...] = ()
     """What no file of this format carries."""
     spend_only: bool = False

@@ -85,6 +85,7 @@ class Run:
     records: int = 0
     tallies: list[Tally] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
     bad: list[BadLine] = field(default_factory=list)
     bad_count: int = 0
     formats: dict[str, UsageFormat] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def dollars(*values: object) -> Decimal | None:
     return sum(known, Decimal(0)) if known else None
 
 
+@lru_cache(maxsize=10_000)
 def instant(value: object) -> dt.datetime | None:
     """Read unix seconds or an ISO time as UTC without zone."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):

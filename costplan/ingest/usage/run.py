@@ -23,10 +23,11 @@ from costplan.ingest.usage.format import LogFormat, ReportFormat
 from costplan.ingest.usage.formats import find_format
 from costplan.ingest.usage.ids import Seen
 from costplan.ingest.usage.reading import Progress, Run, UsageOptions
+from costplan.ingest.usage.report_rows import count_report
 from costplan.ingest.usage.reports import judge_report, read_report
 from costplan.ingest.usage.result import UsageResult
 from costplan.ingest.usage.source import record_source
-from costplan.ingest.usage.staging import BadLine, count_log, count_report
+from costplan.ingest.usage.staging import BadLine, count_log
 from costplan.ingest.usage.state import State, file_identity
 from costplan.ingest.usage.summing import sum_up
 from costplan.ingest.usage.tally import Tally, total
@@ -227,7 +228,7 @@ def preview(paths: Sequence[Path], options: UsageOptions) -> dict[str, tuple[Can
             if log.name in found:
                 continue
             if isinstance(log, ReportFormat):
-                found[log.name] = judge_report(path, log)
+                found[log.name] = judge_report(head, log)
                 continue
             records = take_sample(connection, record_source(head, log))
             found[log.name] = judge(connection, records, class_keys(connection, log, records))
@@ -242,9 +243,7 @@ def _take_counts(run: Run, source: str, tally: Tally) -> None:
     run.report(Progress(source, run.records, time.monotonic() - run.began, False))
 
 
-WAREHOUSE = ReportFormat(
-    NAME, is_counts, lambda _: iter(()), ("class",), ("failed",), one_request_rows=True
-)
+WAREHOUSE = ReportFormat(NAME, is_counts, ("class",), cannot_say=("failed",), one_request_rows=True)
 
 
 def _finish(run: Run, files: Sequence[Path | str]) -> UsageResult:
@@ -252,8 +251,8 @@ def _finish(run: Run, files: Sequence[Path | str]) -> UsageResult:
         advice = "give the traces, which also have the sizes of single requests"
         raise InputError([Fault("traces and metrics count the same requests", advice=advice)])
     tally = total(run.tallies)
-    if run.reports:
-        tally.add(count_report(run.connection, run.reports))
+    if run.reports or run.tables:
+        tally.add(count_report(run.connection, run.reports, run.tables))
         run.bad_count = tally.kinds.get("bad", 0)
         _check_bad(run)
     return sum_up(

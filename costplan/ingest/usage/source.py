@@ -108,15 +108,25 @@ def csv_columns(head: Head) -> list[str]:
     return unique
 
 
+def file_source(head: Head, *, numbered: bool) -> str:
+    """Write the SQL that yields all columns of a CSV or Parquet file, and the record as `_line`."""
+    if head.container is Container.PARQUET:
+        return _select(f"read_parquet({quote(str(head.path))})", {}, numbered)
+    return _select(_csv_reader(head, csv_columns(head)), {}, numbered)
+
+
 def _csv(head: Head, log: LogFormat, numbered: bool) -> str:
     columns = csv_columns(head)
+    return _project(_csv_reader(head, columns), log, dict.fromkeys(columns, "VARCHAR"), numbered)
+
+
+def _csv_reader(head: Head, columns: list[str]) -> str:
     listed = ", ".join(f"{name(column)}: 'VARCHAR'" for column in columns)
-    reader = (
+    return (
         f"read_csv({quote(str(head.path))}, auto_detect=false, header=true, columns={{{listed}}},"
         f" delim={quote(head.delimiter)}, quote='\"', escape='\"', ignore_errors=true,"
         f" store_rejects=true, compression='{head.compression}', max_line_size=16777216)"
     )
-    return _project(reader, log, dict.fromkeys(columns, "VARCHAR"), numbered)
 
 
 def _parquet(head: Head, log: LogFormat, numbered: bool, part: str) -> str:

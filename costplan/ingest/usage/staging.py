@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.engine import name, quote
+from costplan.ingest.engine import name
 from costplan.ingest.head import Container, Head, open_text_bytes, truncated
-from costplan.ingest.usage.format import ROW_TYPES, LogFormat, ReportRow
+from costplan.ingest.usage.format import ROW_TYPES, LogFormat
 from costplan.ingest.usage.ids import (
     HASH,
     Seen,
@@ -30,8 +29,6 @@ from costplan.ingest.usage.tally import Lean, Tally, lean_rows, tally_relation
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-REPORT_ROWS = 5_000
-"""Lines of reports that the engine takes over at once."""
 SHOWN_BAD = 10
 """Malformed lines that are shown; all are counted."""
 
@@ -100,7 +97,7 @@ def count_log(
             rejects = _stage(connection, head, log, class_sql, window)
             tally, unique = _count_table(connection, log, seen, one_each)
     except duckdb.Error as error:
-        raise _unreadable(head, error) from error
+        raise unreadable(head, error) from error
     if unique.copies:
         tally.kinds["duplicate"] = unique.copies
     if rejects:
@@ -194,15 +191,23 @@ def _stage(
     connection: DuckDBPyConnection, head: Head, log: LogFormat, class_sql: str, window: str
 ) -> list[tuple[int, str]]:
     """Read the file into a table; return the lines that a CSV reader refused."""
-    for table in ("reject_errors", "reject_scans"):
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    forget_refused(connection)
     if not (
         head.container is Container.JSON_LINES
         and _stage_typed(connection, head, log, class_sql, window)
     ):
         _keep(connection, log, _rows(head, log, class_sql, window))
-    if head.container not in {Container.CSV, Container.TEXT}:
-        return []
+    return refused(connection) if head.container in {Container.CSV, Container.TEXT} else []
+
+
+def forget_refused(connection: DuckDBPyConnection) -> None:
+    """Drop what is known of lines that a CSV reader refused."""
+    for table in ("reject_errors", "reject_scans"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def refused(connection: DuckDBPyConnection) -> list[tuple[int, str]]:
+    """List the lines that a CSV reader refused since its tables of them were dropped."""
     found = connection.execute(
         "SELECT line, min(lower(CAST(error_type AS VARCHAR))) FROM reject_errors"
         " GROUP BY line ORDER BY line"
@@ -277,7 +282,7 @@ def _unique(
     return _Unique(unique, ids, (every or (0,))[0] - (kept or (0,))[0], saw, after)
 
 
-def _unreadable(head: Head, error: Exception) -> InputError:
+def unreadable(head: Head, error: Exception) -> InputError:
     """Say what is wrong with a file without repeating any of its text."""
     message = str(error)
     if re.search(r"GZIP|ZSTD|zstd|Unexpected end of .*stream|decompress", message):
@@ -335,50 +340,3 @@ def _csv_line(ordinal: int, rejects: list[tuple[int, str]]) -> int:
         if rejected <= line:
             line += 1
     return line
-
-
-def count_report(connection: DuckDBPyConnection, rows: Iterable[dict[str, Any]]) -> Tally:
-    """Count the lines of all reports together: of a bucket exported twice the fullest counts."""
-    listed = list(rows)
-    checked = checked_select("SELECT * FROM report_rows", credits=True)
-    structure = json.dumps([{k: v for k, v in ROW_TYPES.items()}])
-    select = f"SELECT unnest(from_json(?, {quote(structure)}), recursive := true)"
-    make = "CREATE OR REPLACE TEMP TABLE report_rows AS"
-    # The engine parses a text whole, at many times its size: one of all rows would not fit.
-    for start in range(0, max(len(listed), 1), REPORT_ROWS):
-        text = json.dumps(listed[start : start + REPORT_ROWS])
-        connection.execute(f"{make} {select}", [text])
-        make = "INSERT INTO report_rows"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_table AS {checked}")
-    ids = sorted_ids(connection, "part_table")
-    unique = without_duplicates(connection, "part_table", repeated(ids), ids[:0])
-    tally = tally_relation(connection, f"(SELECT * FROM {unique})", one_each=False)
-    kept = sum(tally.kinds.values())
-    if len(listed) > kept:
-        tally.kinds["duplicate"] = len(listed) - kept
-    connection.execute("DROP TABLE part_table")
-    connection.execute("DROP TABLE report_rows")
-    return tally
-
-
-def report_values(row: ReportRow, class_key: str, format_name: str) -> dict[str, Any]:
-    """Write a line of a report as plain values under the columns of a row."""
-    return {
-        "request_id": f"{format_name}|{row.request_id}",
-        "start": None if row.start is None else row.start.isoformat(sep=" "),
-        "until": None if row.until is None else row.until.isoformat(sep=" "),
-        "class": row.keys.get(class_key) if class_key else "all",
-        "team": row.team,
-        "model": row.model,
-        "kind": "empty"
-        if not row.model and not row.n and row.input is None and row.usd is None
-        else "used",
-        "n": row.n,
-        "failed": row.failed,
-        "input": row.input,
-        "cached": row.cached,
-        "output": row.output,
-        "reasoning": row.reasoning,
-        "usd": None if row.usd is None else str(row.usd),
-        "why": row.why,
-    }
