@@ -54,3 +54,15 @@ class Measurement:
     """Scoring rule and warnings of the source."""
     published_as: str = ""
     """Name of the model in the source."""
+    p50_s: float | None = None
+    """Median seconds of a call."""
+    p50_low_s: float | None = None
+    """Lower end of the median's interval."""
+    p50_high_s: float | None = None
+    """Upper end of the median's interval; None where too few calls can bound it."""
+    p95_s: float | None = None
+    """95th percentile of the seconds of a call."""
+    p95_low_s: float | None = None
+    """Lower end of the percentile's interval."""
+    p95_high_s: float | None = None
+    """Upper end of the percentile's interval; None where too few calls can bound it."""

@@ -68,6 +68,12 @@ READERS: dict[str, Callable[[str], object]] = {
     "usd": _money,
     "seconds": _number,
     "date": _date,
+    "p50_s": _number,
+    "p50_low_s": _number,
+    "p50_high_s": _number,
+    "p95_s": _number,
+    "p95_low_s": _number,
+    "p95_high_s": _number,
 }
 """Reader of each column that is not plain text."""
 IF_BLANK = {"setting": "write 'fixed' for a model without a knob"}

@@ -41,6 +41,8 @@ COLUMNS = (
     "published_as",
 )
 """Columns of a curve table, in the order they are written; a cell may be blank where unknown."""
+PERCENTILES = ("p50_s", "p50_low_s", "p50_high_s", "p95_s", "p95_low_s", "p95_high_s")
+"""Further columns, written where any row has them."""
 REQUIRED = ("benchmark", "model", "setting", "accuracy")
 """Columns that every table has, and that are never blank."""
 MAX_BYTES = 20_000_000
@@ -121,11 +123,14 @@ def write_curves(path: Path, measurements: Iterable[Measurement]) -> None:
 
     Line breaks inside a text become spaces.
     """
+    rows = list(measurements)
+    timed = any(getattr(row, name) is not None for row in rows for name in PERCENTILES)
+    columns = (*COLUMNS, *PERCENTILES) if timed else COLUMNS
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in measurements:
-            writer.writerow([_to_cell(getattr(row, name)) for name in COLUMNS])
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_to_cell(getattr(row, name)) for name in columns])
 
 
 def _summarise(rows: Sequence[Measurement]) -> BenchmarkSummary:
@@ -280,9 +285,10 @@ def _header_holds(table: _Table, header: Sequence[str]) -> bool:
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         table.fault("columns are not separated by commas", line=1, advice="save it with commas")
         return False
-    absent = [name for name in COLUMNS if name not in header]
+    known = (*COLUMNS, *PERCENTILES)
+    absent = [name for name in known if name not in header]
     for index, name in enumerate(header):
-        if name not in COLUMNS:
+        if name not in known:
             near = difflib.get_close_matches(name, absent, 1)
             advice = f"did you mean {near[0]!r}?" if near else "leave the column out"
             table.fault(f"unknown column {name!r}", line=1, cell=index, advice=advice)

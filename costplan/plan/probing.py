@@ -187,6 +187,7 @@ async def _run(request: ProbeRequest, live: Live, limit: Decimal, watcher: Watch
                 name if isinstance(name, str) else "/".join(name): reason
                 for name, reason in desk.stopped.items()
             }
+            stopped |= {f"judge {'/'.join(name)}": why for name, why in desk.silent.items()}
         _refuse_nothing(live, stopped, budget)
         if live.kept:
             think(live, live.rows(), request.tolerance, last=True)
@@ -245,7 +246,8 @@ def _refuse_nothing(live: Live, stopped: Mapping[str, str], budget: Budget) -> N
             f"${budget.max_usd.normalize():f} is less than the first call may cost; --dry-run says"
             " what the calls cost, expected and at worst"
         )
-    reasons = list(dict.fromkeys([*stopped.values(), *live.reasons.values(), *live.unmarked]))
+    given_up = [f"{name} was given up: {reason}" for name, reason in stopped.items()]
+    reasons = list(dict.fromkeys([*given_up, *live.reasons.values(), *live.unmarked]))
     raise ProviderError("no question was answered and marked: " + "; ".join(reasons[:3]))
 
 

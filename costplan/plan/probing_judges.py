@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from costplan.plan.probing_lineup import Lineup, judges_of
 from costplan.plan.probing_stage import Name, Stage
 from costplan.probe.budget import OutOfMoneyError
-from costplan.probe.desk import Desk, request_digest, work_all
+from costplan.probe.desk import Desk, request_digest
 from costplan.probe.graders import Judge, Label
 from costplan.probe.judge import JudgeCheck, check_judge, judge_request
+from costplan.probe.pool import work_all
 from costplan.probe.questions import Question
 from costplan.probe.records import Key, Tally
 
@@ -83,7 +84,7 @@ async def ask_judges(
         done += 1
         told(done, len(labels))
 
-    await work_all(desk, labels, work, workers=workers)
+    await work_all(desk.journal, labels, work, workers=workers)
     return reasons
 
 

@@ -15,6 +15,7 @@ from costplan.domain.measurement import Measurement
 from costplan.plan.probing_judges import JudgeFound
 from costplan.plan.probing_plan import Judged, judge
 from costplan.plan.probing_run import Live, left_to_gain
+from costplan.plan.probing_stage import Name
 from costplan.probe.records import Tally
 from costplan.probe.results import Point, SameSpend, Span, points, same_spend
 
@@ -34,7 +35,7 @@ class OptionFound:
     believed: Span
     """Accuracy that the next plan will believe, with its interval."""
     published: float | None
-    """Accuracy on the benchmark that stood for the class; None where it has none."""
+    """Accuracy as published on the benchmark that stood for the class; None where it has none."""
     plan_usd: float
     """Dollars of a request in the plan, at the class's own sizes, batch and cache."""
     chance: float
@@ -54,6 +55,10 @@ class Comparison:
     """Options that both have."""
     level: float
     """Mean difference, measured minus published, in accuracy."""
+    level_low: float
+    """Lower end of the difference's interval, from the chance of the questions asked."""
+    level_high: float
+    """Upper end of the difference's interval."""
     order: float | None
     """Rank correlation of the two, -1 to 1; None for fewer than three options."""
     inside: int
@@ -145,12 +150,12 @@ def _option_found(live: Live, c: int, m: int, point: Point) -> OptionFound:
     assert live.believed is not None
     assert live.today is not None
     assert live.before is not None
-    z = NormalDist().inv_cdf(0.5 + float(live.stage.case.workload.confidence) / 2)
+    z = _z(float(live.stage.case.workload.confidence))
     logit = float(live.believed.posterior.logit[c, m])
     variance = max(float(live.believed.posterior.covariance[c, m, m]), 0.0)
     mean = _sigmoid(logit / math.sqrt(1 + math.pi * variance / 8))
     reach = z * math.sqrt(variance)
-    published = _published(live.stage.curves[c])
+    published = _published(live, live.stage.curves[c])
     return OptionFound(
         point=point,
         believed=Span(mean, min(_sigmoid(logit - reach), mean), max(_sigmoid(logit + reach), mean)),
@@ -162,14 +167,14 @@ def _option_found(live: Live, c: int, m: int, point: Point) -> OptionFound:
     )
 
 
-def _published(curve: PublishedCurve | None) -> dict[tuple[str, str], float]:
-    """Give the published accuracies, shrunken; interpolated settings are left out."""
+def _published(live: Live, curve: PublishedCurve | None) -> dict[Name, float]:
+    """Give the accuracies as they were published, without what is interpolated."""
     if curve is None:
         return {}
     return {
-        option: _sigmoid(float(logit))
-        for option, logit, extra in zip(curve.options, curve.logit, curve.bridge, strict=True)
-        if extra == 0
+        (row.model, row.setting): row.accuracy
+        for row in live.stage.sources.measurements
+        if (row.source, row.benchmark, row.samples) == (curve.source, curve.benchmark, 1)
     }
 
 
@@ -197,13 +202,37 @@ def _compare(live: Live, c: int, found: Sequence[OptionFound]) -> Comparison | N
         told = belief.estimate(each.point.option, confidence, future_questions=each.point.n)
         inside += told.low <= each.point.accuracy.mean <= told.high
     level = sum(a - b for a, b in pairs) / len(pairs)
-    return Comparison(curve.key, len(both), level, order, inside)
+    reach = _z(confidence) * _level_sd(live, name, [each.point for each in both])
+    return Comparison(curve.key, len(both), level, level - reach, level + reach, order, inside)
+
+
+def _level_sd(live: Live, name: str, measured: Sequence[Point]) -> float:
+    """Give the standard deviation of a mean of accuracies that share their questions.
+
+    The sum over questions of the squared influence of each on the mean, times n / (n - 1).
+    """
+    points_of = {point.option: point for point in measured}
+    influence: dict[str, float] = {}
+    for key, kept in live.kept.items():
+        point = points_of.get((key[2], key[3]))
+        if key[0] == name and point is not None and kept.score is not None:
+            part = (kept.score - point.accuracy.mean) / (point.n * len(measured))
+            influence[key[1]] = influence.get(key[1], 0.0) + part
+    n = len(influence)
+    if n < 2:
+        return 1.0  # one question bounds nothing
+    return math.sqrt(sum(part**2 for part in influence.values()) * n / (n - 1))
+
+
+def _z(confidence: float) -> float:
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def measurements(live: Live, dataset: str, day: dt.date) -> list[Measurement]:
     """Write what was measured as rows of a curve table; the class is the benchmark."""
     rows = []
-    for point in points(Tally(replies=dict(live.kept))):
+    confidence = float(live.stage.case.workload.confidence)
+    for point in points(Tally(replies=dict(live.kept)), confidence):
         group = [
             each
             for each in live.kept.values()
@@ -230,12 +259,24 @@ def measurements(live: Live, dataset: str, day: dt.date) -> list[Measurement]:
                 usd=point.usd.quantize(Decimal("1e-9")),
                 usd_basis="paid by the probe",
                 seconds=round(sum(each.total_s for each in group) / len(group), 4),
-                seconds_basis="measured per attempt, waiting apart",
+                seconds_basis="measured per attempt, waiting apart; percentiles with"
+                f" {confidence * 100:g} % intervals by order statistics",
                 date=day.isoformat(),
                 note=_remark(point),
+                p50_s=round(point.p50_s.mean, 4),
+                p50_low_s=_seconds(point.p50_s.low),
+                p50_high_s=_seconds(point.p50_s.high),
+                p95_s=round(point.p95_s.mean, 4),
+                p95_low_s=_seconds(point.p95_s.low),
+                p95_high_s=_seconds(point.p95_s.high),
             )
         )
     return rows
+
+
+def _seconds(bound: float) -> float | None:
+    """Give an end of an interval; None where nothing bounds it."""
+    return round(bound, 4) if 0 < bound < math.inf else None
 
 
 def _standard_error(scores: Sequence[float]) -> float | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from costplan.domain.errors import CostplanError
 from costplan.probe.books import CallBooks, reply_facts
 from costplan.probe.budget import ZERO, Budget, OutOfMoneyError, Tariff
 from costplan.probe.command_grader import mark_by_command
@@ -18,6 +16,7 @@ from costplan.probe.grade import Mark, mark, needs_more
 from costplan.probe.graders import Command, Judge
 from costplan.probe.journal import Journal
 from costplan.probe.judge import judge_request, read_verdict
+from costplan.probe.pool import work_all
 from costplan.probe.questions import Question, digest
 from costplan.probe.records import Kept, Key
 from costplan.providers.fault import STOPS_PROVIDER, STOPS_SETTING, CallError, FaultKind
@@ -26,10 +25,11 @@ from costplan.providers.reply import Reply
 from costplan.providers.request import Request
 from costplan.providers.retry import Patience, Send, ask
 
-Job = TypeVar("Job")
 USUAL_ANSWER_BYTES = 4000
 """Size of an answer for which money must be left to have it judged."""
 LONG_TOKEN_BYTES = 8
+UNREAD_VERDICTS = 4
+"""Answers of a judge without a verdict, and none with one, after which it is given up."""
 SAME_REFUSALS = 3
 """Bad requests in a row, without one answer, after which a setting is given up."""
 
@@ -159,7 +159,10 @@ class Desk:
         self.judges = judges or {}
         self.patience = patience or Patience()
         self.stopped: dict[tuple[str, str] | str, str] = {}
+        self.silent: dict[tuple[str, str], str] = {}
         self._refused: dict[tuple[str, str], int] = {}
+        self._unread: dict[tuple[str, str], int] = {}
+        self._read: set[tuple[str, str]] = set()
 
     async def ask(self, asked: Ask) -> Outcome:
         """Give the outcome of one ask; a reply that is paid for is never paid for again."""
@@ -286,19 +289,29 @@ class Desk:
         request = judge_request(question, text, contender.template)
         known = self.journal.tally.judged.get(key)
         if known is None or known.request != request_digest(request) or known.score is None:
-            reason = self._why_stopped(contender)
+            reason = self._why_unmarkable(question)
             if reason:
-                return None, f"judge: {reason}"
+                return None, reason
             try:
                 await self.pay(contender, request, key, "judge", None)
             except CallError as fault:
                 self._note(contender, fault)
                 return None, f"judge: {fault.kind}: {fault}"
             known = self.journal.tally.judged[key]
+            self._note_verdict(contender.name, known.score)
         if known.score is None:
             cut = " before its cap" if known.finish == "length" else ""
             return None, f"judge: no verdict in its answer{cut}"
         return Mark(known.score, "judge"), ""
+
+    def _note_verdict(self, judge: tuple[str, str], score: float | None) -> None:
+        """Give up a judge of whom no verdict can be read: its class's answers are paid in vain."""
+        if score is not None:
+            self._read.add(judge)
+            return
+        self._unread[judge] = self._unread.get(judge, 0) + 1
+        if judge not in self._read and self._unread[judge] >= UNREAD_VERDICTS:
+            self.silent[judge] = f"none of its first {UNREAD_VERDICTS} answers holds a verdict"
 
     def _judging_usd(self, asked: Ask) -> Decimal:
         """Bound what marking an answer of usual length by a judge can cost; 0 without one."""
@@ -315,7 +328,8 @@ class Desk:
         grader = question.grader
         if not isinstance(grader, Judge):
             return ""
-        reason = self._why_stopped(self.judges[grader.model, grader.setting])
+        judge = self.judges[grader.model, grader.setting]
+        reason = self._why_stopped(judge) or self.silent.get(judge.name, "")
         return f"judge: {reason}" if reason else ""
 
     async def _write_mark(self, call: str, found: Mark, question: Question) -> None:
@@ -358,38 +372,4 @@ async def ask_all(
     async def work(asked: Ask) -> None:
         told(await desk.ask(asked))
 
-    await work_all(desk, asks, work, workers=workers)
-
-
-async def work_all(
-    desk: Desk, jobs: Iterable[Job], work: Callable[[Job], Awaitable[None]], *, workers: int
-) -> None:
-    """Do every job in order, so many at once. Raises the first error of one."""
-    left = iter(jobs)
-
-    async def take() -> None:
-        for job in left:
-            await work(job)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(take())
-    except BaseExceptionGroup as several:
-        raise _first(several) from None
-    finally:
-        await desk.journal.drain()
-
-
-def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Take the error that a person can do something about, else the first."""
-    leaves: list[BaseException] = []
-    queue: list[BaseException] = [several]
-    while queue:
-        error = queue.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            queue += error.exceptions
-        else:
-            leaves.append(error)
-    explained = (error for error in leaves if isinstance(error, CostplanError))
-    return next(explained, leaves[0])
+    await work_all(desk.journal, asks, work, workers=workers)

@@ -50,6 +50,8 @@ class Kept:
     """Input, output, cached input, reasoning; None is unknown."""
     total_s: float
     first_visible_s: float | None
+    waited_s: float = 0.0
+    """Seconds between the attempts and before them: limits, and what a provider asked to wait."""
     score: float | None = None
     """Mark, 0 to 1; None while there is none."""
     marked: str | None = None
@@ -139,6 +141,7 @@ class Tally:
             tokens=tuple(record[name] for name in NUMBERS),
             total_s=record["total_s"],
             first_visible_s=record.get("first_visible_s"),
+            waited_s=record.get("waited_s", 0.0),
             has_text="text" in record,
         )
         _set_mark(kept, record)

@@ -105,9 +105,13 @@ class Point:
     reasoning_tokens: float | None
     """Mean; None where any reply did not say."""
     p50_s: Span
-    """Median seconds of an attempt, waiting apart."""
+    """Median seconds of the attempt that was answered, waiting apart."""
     p95_s: Span
     """95th percentile; high is infinite where too few replies can say."""
+    first_s: Span | None
+    """Median seconds to the first visible token, of replies that had one; None where none had."""
+    waited_s: float
+    """Mean seconds that a question waited for limits and between attempts, beside the above."""
     truncated: float
     """Share of replies that the cap cut off."""
     refused: float
@@ -129,6 +133,7 @@ def _point(name: tuple[str, str, str], group: Sequence[Kept], confidence: float)
     right = sum(kept.score or 0.0 for kept in group)
     low, high = wilson(right, n, confidence)
     times = sorted(kept.total_s for kept in group)
+    firsts = sorted(kept.first_visible_s for kept in group if kept.first_visible_s is not None)
     reasoning = [kept.tokens[3] for kept in group]
     known = [count for count in reasoning if count is not None]
     with localcontext(EXACT):
@@ -144,6 +149,8 @@ def _point(name: tuple[str, str, str], group: Sequence[Kept], confidence: float)
         reasoning_tokens=sum(known) / n if len(known) == n else None,
         p50_s=percentile(times, 0.5, confidence),
         p95_s=percentile(times, 0.95, confidence),
+        first_s=percentile(firsts, 0.5, confidence) if firsts else None,
+        waited_s=sum(kept.waited_s for kept in group) / n,
         truncated=sum(kept.finish == "length" for kept in group) / n,
         refused=sum(kept.finish == "refusal" for kept in group) / n,
     )

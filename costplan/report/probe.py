@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from costplan.plan.probing_plan import Judged
     from costplan.plan.probing_request import CheckRun, DryRun, Probed
     from costplan.plan.probing_result import ClassFound, OptionFound
+    from costplan.probe.results import Span
 
 COLUMNS = (
     ("Asked", "n"),
@@ -41,12 +42,11 @@ COLUMNS = (
     ("Publ.", "published"),
     ("A call", "usd"),
     ("Tokens", "tokens"),
-    ("p50", "p50"),
-    ("p95", "p95"),
     ("Cut", "cut"),
     ("Plan", "plan"),
 )
-NARROW = tuple(column for column in COLUMNS if column[1] not in {"published", "tokens", "p50"})
+NARROW = tuple(column for column in COLUMNS if column[1] != "tokens")
+SECONDS = (("p50", "p50"), ("p95", "p95"), ("First token", "first"))
 WIDE = 100
 """Columns of a terminal from which a class's table has room for everything."""
 ENDS = {
@@ -78,6 +78,7 @@ def _probed_parts(probed: Probed, console: Console) -> Iterable[RenderableType]:
     yield ""
     for group in found.classes:
         yield from _class_parts(group, roomy=console.width >= WIDE)
+    yield from _span_words(probed)
     yield from _gain_parts(probed)
     yield from _warnings(probed)
     if probed.outcomes is not None:
@@ -106,32 +107,43 @@ def _money(probed: Probed) -> str:
 
 
 def _class_parts(group: ClassFound, *, roomy: bool) -> Iterable[RenderableType]:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     yield Text(f"{group.name} · {write_count(group.questions)} questions", style="bold")
     if not group.options:
         yield "nothing was measured\n"
         return
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    widest = max(len("/".join(option.point.option)) for option in group.options)
-    table.add_column("Option", overflow="fold", min_width=min(widest, 28 if roomy else 24))
-    for heading, _ in COLUMNS if roomy else NARROW:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for option in group.options:
-        cells = _option_cells(option)
-        row = [cells[key] for _, key in (COLUMNS if roomy else NARROW)]
-        table.add_row("/".join(option.point.option), *row)
-    yield table
+    yield _table(group, COLUMNS if roomy else NARROW, _option_cells, 28 if roomy else 24)
     yield _comparison(group)
     yield ""
+    yield _table(group, SECONDS, _second_cells, 24)
+    yield ""
+
+
+def _table(
+    group: ClassFound,
+    columns: Sequence[tuple[str, str]],
+    cells: Callable[[OptionFound], dict[str, str]],
+    width: int,
+) -> RenderableType:
+    """Lay columns of a class's options out; width is the most that names may claim."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    widest = max(len("/".join(option.point.option)) for option in group.options)
+    table.add_column("Option", overflow="fold", min_width=min(widest, width))
+    for heading, _ in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for option in group.options:
+        written = cells(option)
+        table.add_row("/".join(option.point.option), *(written[key] for _, key in columns))
+    return table
 
 
 def _option_cells(option: OptionFound) -> dict[str, str]:
     """Write everything that is known of an option, by column."""
     point = option.point
-    p95 = write_seconds(point.p95_s.mean)
     cut = write_percent(point.truncated, 0) if point.truncated else ""
     if point.refused:
         cut += f" +{write_percent(point.refused, 0)} refused"
@@ -145,11 +157,27 @@ def _option_cells(option: OptionFound) -> dict[str, str]:
         "published": write_percent(option.published, 0),
         "usd": write_unit_usd(Decimal(f"{point.usd:.9f}")),
         "tokens": write_count(round(point.output_tokens)),
-        "p50": write_seconds(point.p50_s.mean),
-        "p95": p95 if math.isfinite(point.p95_s.high) else f"≥{p95}",
         "cut": cut,
         "plan": plan,
     }
+
+
+def _second_cells(option: OptionFound) -> dict[str, str]:
+    """Write the seconds of an option's calls, by column."""
+    point = option.point
+    return {
+        "p50": _span(point.p50_s),
+        "p95": _span(point.p95_s),
+        "first": "" if point.first_s is None else _span(point.first_s),
+    }
+
+
+def _span(span: Span) -> str:
+    """Write seconds with their interval: "2.4 s  2.1–3.0", "3.4 s  from 3.0" without an end."""
+    low = f"{span.low:,.0f}" if span.low >= 10 else f"{span.low:.1f}"
+    high = f"{span.high:,.0f}" if span.high >= 10 else f"{span.high:.1f}"
+    ends = f"{low}–{high}" if math.isfinite(span.high) else f"from {low}"
+    return f"{write_seconds(span.mean)}  {ends}"
 
 
 def _comparison(group: ClassFound) -> str:
@@ -159,10 +187,25 @@ def _comparison(group: ClassFound) -> str:
     said = (
         f"Against {found.benchmark}: {write_points(found.level)} on average over"
         f" {found.n} {plural(found.n, 'option')}"
+        f" ({write_points(found.level_low).removesuffix(' points')} to"
+        f" {write_points(found.level_high).removesuffix(' points')})"
     )
     if found.order is not None:
         said += f", the order agrees at {found.order:+.2f} (rank correlation)"
     return f"{said}; {found.inside} of {found.n} lie inside the interval that was forecast."
+
+
+def _span_words(probed: Probed) -> Iterable[str]:
+    """Say what the intervals are."""
+    points = [option.point for group in probed.found.classes for option in group.options]
+    if points:
+        waited = sum(point.waited_s * point.n for point in points) / sum(p.n for p in points)
+        confidence = write_percent(float(probed.live.stage.case.workload.confidence), 0)
+        yield (
+            f"Intervals hold {confidence}: of shares by Wilson, of seconds by order statistics."
+            " Seconds are those of the answered attempt, without what a question waited for limits"
+            f" and between attempts: {write_seconds(waited)} on average.\n"
+        )
 
 
 def _gain_parts(probed: Probed) -> Iterable[RenderableType]:

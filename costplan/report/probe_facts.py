@@ -189,6 +189,8 @@ def _option_facts(option: OptionFound) -> dict[str, object]:
         "refused": point.refused,
         "p50_latency_s": plain(point.p50_s),
         "p95_latency_s": plain(point.p95_s),
+        "p50_first_visible_s": plain(point.first_s),
+        "mean_waited_s": point.waited_s,
         "chance": option.chance,
         "share_before": option.share_before,
         "share": option.share_now,

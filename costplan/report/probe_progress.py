@@ -80,7 +80,7 @@ class Progress:
     def checked(self, done: int, whole: int) -> None:
         """A judge has marked an answer that the user has marked."""
         if not self._quiet and self._screen is None and done == whole:
-            self._say(f"judges have marked your {write_count(whole)} labelled answers")
+            self._say(f"judges were asked about the {write_count(whole)} answers that you marked")
 
     def told(self, live: Live, outcome: Outcome) -> None:
         """An ask has ended."""

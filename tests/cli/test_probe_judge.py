@@ -68,7 +68,7 @@ def test_verdicts_are_marks_and_the_judges_own_price_counts(judged):
     verdicts = [line for line in lines if line["model"] == "judge"]
     assert len(lines) - len(verdicts) == 48
     assert len(verdicts) == 24 + 5
-    assert "marked your 6 labelled answers" in error
+    assert "the 6 answers that you marked" in error
     assert Decimal(facts["spent_usd"]) == paid(lines)
     assert Decimal(facts["spent_by_role"]["judge"]) == paid(verdicts)
     table = read_outcomes(folder / "w.outcomes.csv")

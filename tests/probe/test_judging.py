@@ -107,6 +107,17 @@ def test_without_money_for_the_judge_the_reply_is_kept_for_later(tmp_path):
     assert later == [("j", "0")]
 
 
+def test_a_judge_without_verdicts_is_given_up(tmp_path):
+    """After four answers without a verdict, and none with one, nothing more is paid for."""
+    calls, many = [], [replace(QUESTIONS[0], id=str(i)) for i in range(30)]
+    outcomes, _ = go(tmp_path / "j", calls, judge=lambda request: "Hm.", questions=many)
+    ended = [outcome.ended for outcome in outcomes]
+    assert 4 <= ended.count(Ended.UNMARKED) <= 6
+    assert ended.count(Ended.UNMARKABLE) == 30 - ended.count(Ended.UNMARKED)
+    assert any("holds a verdict" in outcome.reason for outcome in outcomes)
+    assert len([name for name, _ in calls if name == "j"]) <= 6
+
+
 def test_an_answer_whose_verdict_would_not_fit_is_not_paid_for(tmp_path):
     """Where the limit has room for an answer but not for the judge, nothing is sent."""
     calls = []
