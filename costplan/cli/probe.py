@@ -85,7 +85,7 @@ def probe(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     from costplan.plan.probing import run_check, run_dry, run_probe, run_replay
     from costplan.plan.probing_request import ProbeRequest
     from costplan.report.probe import write_check, write_dry, write_probed
-    from costplan.report.probe_progress import Progress
+    from costplan.report.probe_progress import DryProgress, Progress
 
     if sum([dry_run, check, replay is not None]) > 1:
         raise typer.BadParameter("give one of --dry-run, --check and --replay")
@@ -102,7 +102,9 @@ def probe(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         workers=workers,
     )
     if dry_run:
-        write_dry(run_dry(request), as_json=as_json)
+        with DryProgress() as drawing:
+            drawn = run_dry(request, drawing.told)
+        write_dry(drawn, as_json=as_json)
         return
     if check:
         found = run_check(request)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault
@@ -328,9 +329,7 @@ def _by_the_hour(model: ModelInfo) -> bool:
 
 
 def _source(answer: PriceCalculation) -> str:
-    from importlib.metadata import version
-
-    return f"genai-prices {version('genai_prices')} ({answer.provider.id}/{answer.model.id})"
+    return f"genai-prices {_library_version()} ({answer.provider.id}/{answer.model.id})"
 
 
 def _at_host(name: str, profile: Profile, host: str) -> Entry:
@@ -388,3 +387,11 @@ def _plain_names(model: str) -> set[str]:
 
 def _unknown(name: str, message: str, advice: str) -> UnknownPriceError:
     return UnknownPriceError([Fault(f"{name}: {message}", advice=advice)])
+
+
+@cache
+def _library_version() -> str:
+    """Read the library's version once: its metadata is parsed at every call."""
+    from importlib.metadata import version
+
+    return version("genai_prices")

@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,14 +82,19 @@ def _required_limit(request: ProbeRequest, stage: Stage) -> Decimal:
     return limit
 
 
-def run_dry(request: ProbeRequest) -> DryRun:
-    """Say what would be asked, and what that would cost and bring; nothing is sent."""
+def run_dry(
+    request: ProbeRequest, told: Callable[[int, int], None] = lambda done, whole: None
+) -> DryRun:
+    """Say what would be asked, and what that would cost and bring; nothing is sent.
+
+    told gets how many of how many drawn probes are through.
+    """
     live = prepare(request)
     limit = _limit(request, live.stage)
     return DryRun(
         request=request,
         live=live,
-        forecast=forecast(live, limit, request.tolerance, grid=request.grid),
+        forecast=forecast(live, limit, request.tolerance, grid=request.grid, told=told),
         max_usd=limit,
         labels=expect_labels(live.stage, live.lineup),
         missing_keys=live.lineup.missing_keys(os.environ, _wanted(live)),

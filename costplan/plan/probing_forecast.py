@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costplan.plan.probing_costs import Costs, expect_costs
-from costplan.plan.probing_run import Live, first_steps, left_to_gain, think
-from costplan.plan.probing_stage import Row
+from costplan.plan.probing_run import Live, decide, first_steps, left_to_gain, think
+from costplan.plan.probing_update import update_beliefs
 from costplan.probe.schedule import Posterior, Step, root_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ FEW_RUNS = 3
 LARGE = 40
 """Candidates of all classes from which a probe is large."""
 MOST_ROUNDS = 200
+OFTEN = 3
+"""Rounds after each of which a drawn probe makes the plan again."""
+SELDOM = 4
+"""Rounds in which it does so once thereafter: the plan moves little, and making it takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,17 @@ class Forecast:
 
 
 def forecast(
-    live: Live, max_usd: Decimal | None, tolerance: float, *, grid: bool = False
+    live: Live,
+    max_usd: Decimal | None,
+    tolerance: float,
+    *,
+    grid: bool = False,
+    told: Callable[[int, int], None] = lambda done, whole: None,
 ) -> Forecast:
-    """Draw whole probes from what is believed; live is left as it is."""
+    """Draw whole probes from what is believed; live is left as it is.
+
+    told gets how many of how many are drawn, 0 at the begin.
+    """
     costs = expect_costs(live.stage, live.lineup)
     steps = first_steps(live, 10**9) if grid else first_steps(live)
     calls, usd, worst = _price(live, steps, costs.worst_usd)
@@ -70,7 +83,10 @@ def forecast(
     before, sure = left_to_gain(scratch), scratch.advice.weakest
     limit = math.inf if max_usd is None else float(max_usd)
     count = FEW_RUNS if int(live.candidates.sum()) > LARGE else RUNS
-    runs = [_draw(live, costs, limit, tolerance, grid=grid, seed=seed) for seed in range(count)]
+    runs: list[_Run] = []
+    for seed in range(count):
+        told(seed, count)
+        runs.append(_draw(live, costs, limit, tolerance, grid=grid, seed=seed))
     spent = [run.usd for run in runs]
     asked = [float(run.calls) for run in runs]
     return Forecast(
@@ -137,7 +153,7 @@ def _draw(
     assert live.believed is not None
     truth = _true_accuracies(live.believed.posterior, rng)
     run = _copy(live)
-    rows: list[Row] = []
+    n, right = np.zeros(truth.shape), np.zeros(truth.shape)
     calls, spent, most = 0, 0.0, Decimal(0)
     steps = first_steps(run, 10**9) if grid else first_steps(run)
     while steps and run.round < MOST_ROUNDS and spent < limit:
@@ -145,8 +161,10 @@ def _draw(
         more, usd, worst = _price(run, steps, costs.worst_usd)
         calls, spent, most = calls + more, spent + usd, most + worst
         for step in steps:
-            rows += _answer(run, step, truth, rng)
-        think(run, rows, 0.0 if grid else tolerance)
+            _answer(run, step, truth, rng, n, right)
+        believed = update_beliefs(live.believed, n, right)
+        again = run.round <= OFTEN or run.round % SELDOM == 0
+        decide(run, believed, 0.0 if grid else tolerance, again=again)
         steps = () if grid or run.advice is None else run.advice.steps
     assert run.advice is not None
     settled = left_to_gain(run) < tolerance and spent <= limit
@@ -163,20 +181,13 @@ def _true_accuracies(posterior: Posterior, rng: np.random.Generator) -> Array:
     return np.asarray(1 / (1 + np.exp(-found)))
 
 
-def _answer(live: Live, step: Step, truth: Array, rng: np.random.Generator) -> list[Row]:
-    """Draw the answers of a step, at the expected cost, and note how far it went."""
+def _answer(
+    live: Live, step: Step, truth: Array, rng: np.random.Generator, n: Array, right: Array
+) -> None:
+    """Draw the answers of a step, and count them and how far it went."""
     c = step.class_index
-    name = live.stage.classes[c]
-    questions = live.stage.questions[name]
-    rows = []
     for m, up_to in step.up_to:
-        option = live.stage.option(c, m)
-        made = option.output_tokens if option is not None else None
-        tokens = math.nan if made is None else float(made)
-        for q in range(int(live.reached[c, m]), up_to):
-            right = float(rng.random() < truth[c, m])
-            usd = float(live.ask_usd[c, m])
-            key = live.stage.options[m]
-            rows.append(Row(name, questions[q].id, key, right, usd, tokens, math.nan))
+        more = max(up_to - int(live.reached[c, m]), 0)
+        n[c, m] += more
+        right[c, m] += rng.binomial(more, truth[c, m])
         live.reached[c, m] = up_to
-    return rows

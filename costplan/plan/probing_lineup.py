@@ -95,8 +95,9 @@ def line_up(stage: Stage, names: Iterable[Name], day: dt.date) -> Lineup:
     found = Lineup()
     asked = [question for group in stage.questions.values() for question in group]
     wanted = dict.fromkeys([*names, *_judges(asked)])
+    tariffs: dict[str, Tariff] = {}
     for name in wanted:
-        seat = _seat(stage, name, day, asked)
+        seat = _seat(stage, name, day, asked, tariffs)
         if isinstance(seat, Seat):
             found.seats[name] = seat
         else:
@@ -115,7 +116,9 @@ def judges_of(stage: Stage) -> list[Name]:
     return _judges(question for group in stage.questions.values() for question in group)
 
 
-def _seat(stage: Stage, name: Name, day: dt.date, asked: list[Question]) -> Seat | str:
+def _seat(
+    stage: Stage, name: Name, day: dt.date, asked: list[Question], tariffs: dict[str, Tariff]
+) -> Seat | str:
     model, label = name
     profile = stage.sources.profiles.get(model)
     if profile is None:
@@ -128,7 +131,8 @@ def _seat(stage: Stage, name: Name, day: dt.date, asked: list[Question]) -> Seat
     if isinstance(address, str):
         return address
     try:
-        tariff = find_tariff(model, profile, workload, day)
+        if model not in tariffs:  # its settings have one price
+            tariffs[model] = find_tariff(model, profile, workload, day)
     except UnknownPriceError as unknown:
         return "; ".join(fault.message for fault in unknown.faults)
     position = profile.settings[label]
@@ -141,7 +145,7 @@ def _seat(stage: Stage, name: Name, day: dt.date, asked: list[Question]) -> Seat
         most = _most_output(profile, position, address, template)
     except CallError as fault:
         return str(fault)
-    return Seat(name, provider, address, template, tariff, most)
+    return Seat(name, provider, address, template, tariffs[model], most)
 
 
 def find_address(model: str, provider: str, workload: Workload) -> Address | str:

@@ -237,10 +237,21 @@ def first_steps(live: Live, questions: int = FIRST_QUESTIONS) -> tuple[Step, ...
 
 def think(live: Live, rows: Sequence[Row], tolerance: float, *, last: bool = False) -> None:
     """Believe, plan and judge again, from the answers so far; the last time with the same draws."""
+    decide(live, believe(live.stage, rows), tolerance, last=last)
+
+
+def decide(
+    live: Live, believed: Believed, tolerance: float, *, last: bool = False, again: bool = True
+) -> None:
+    """Plan and judge by what is believed, and say what to ask next.
+
+    again: make the plan again, else the one before is near enough.
+    """
     stage = live.stage
-    live.believed = believed = believe(stage, rows)
+    live.believed = believed
     there = stage.place >= 0
-    live.today = plan_today(stage, believed, there)
+    if again or live.today is None:
+        live.today = plan_today(stage, believed, there)
     live.advice = advise(
         believed.posterior,
         make_aim(stage, believed, there),

@@ -146,3 +146,34 @@ class Progress:
         more = len(latest) - MOST_CURVES
         rest = [Text(f"… and {more} more options")] if more > 0 else []
         return Group(table, *rest, Text(self._line() + self._sure(), style="bold"))
+
+
+class DryProgress:
+    """Says on a terminal how far a dry run is; use it in a with block."""
+
+    def __enter__(self) -> DryProgress:
+        """Begin."""
+        self._shown = 0
+        if sys.stderr.isatty():
+            self._show("reading files and prices …")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave an empty line behind."""
+        if self._shown:
+            self._show("")
+            print("\r", end="", file=sys.stderr, flush=True)
+
+    def told(self, done: int, whole: int) -> None:
+        """So many of the drawn probes are through."""
+        if sys.stderr.isatty():
+            self._show(f"drawing whole probes from what is believed: {done} of {whole} …")
+
+    def _show(self, line: str) -> None:
+        print(f"\r{line:<{self._shown}}", end="", file=sys.stderr, flush=True)
+        self._shown = len(line)

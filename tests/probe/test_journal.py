@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from decimal import Decimal
 
 import pytest
@@ -53,6 +54,28 @@ def reply(call, usd="0.1", **more):
 def fault(call, usd="0"):
     """Make the line of a call that failed."""
     return {"k": "fault", "call": call, "usd": usd, "kind": "timeout"}
+
+
+def test_a_line_is_synced_before_append_returns(tmp_path, monkeypatch):
+    """What append has taken survives a loss of power: the file is synced after the last write."""
+    done = []
+    real_write, real_sync = os.write, os.fsync
+
+    def note_write(file, data):
+        done.append("write")
+        return real_write(file, data)
+
+    def note_sync(file):
+        done.append("sync")
+        return real_sync(file)
+
+    with Journal(tmp_path / "j", ballast=0) as journal:
+        monkeypatch.setattr(os, "write", note_write)
+        monkeypatch.setattr(os, "fsync", note_sync)
+        asyncio.run(journal.append(send("a-1")))
+        assert done == ["write", "sync"]
+        asyncio.run(journal.append(reply("a-1")))
+        assert done == ["write", "sync"] * 2
 
 
 def written(path, *records):
