@@ -67,7 +67,27 @@ def decimal(expression: str) -> str:
 
 
 def moment(expression: str) -> str:
-    """Read a time as UTC without zone; anything else is null."""
+    """Read a time as UTC without zone, also from an offset or a unix time; others are null.
+
+    A unix time is in seconds, milliseconds, microseconds or nanoseconds by its size.
+    """
+    said = f"CAST({expression} AS VARCHAR)"
+    # Times with an offset are parsed slowly; most have none.
+    plain = f"suffix({said}, 'Z') OR strlen({said}) <= 16"
+    unix = f"TRY_CAST({said} AS DOUBLE)"
+    scale = "".join(f" WHEN {unix} < {most} THEN {unix} * {by}" for most, by in _UNIX)
+    return (
+        f"COALESCE(CASE WHEN {plain} THEN TRY_CAST({said} AS TIMESTAMP)"
+        f" ELSE CAST(TRY_CAST({said} AS TIMESTAMPTZ) AS TIMESTAMP) END,"
+        f" make_timestamp(CAST(CASE WHEN {unix} < 1e8 THEN NULL{scale} END AS BIGINT)))"
+    )
+
+
+_UNIX = (("1e11", "1e6"), ("1e14", "1e3"), ("1e17", "1"), ("1e19", "1e-3"))
+
+
+def timestamp(expression: str) -> str:
+    """Read a time of a column that holds times."""
     return f"TRY_CAST({expression} AS TIMESTAMP)"
 
 

@@ -51,7 +51,7 @@ def _read_usage(path: Path) -> Iterator[ReportRow]:
             yield row
             continue
         created = result.get("cache_creation") or {}
-        cached = whole(result.get("cache_read_input_tokens")) or 0
+        cached = whole(result.get("cache_read_input_tokens"))
         written = sum(
             whole(created.get(f"ephemeral_{span}_input_tokens")) or 0 for span in ("5m", "1h")
         )
@@ -59,7 +59,7 @@ def _read_usage(path: Path) -> Iterator[ReportRow]:
         yield replace(
             row,
             n=whole(result.get("requests")),
-            input=None if uncached is None else uncached + cached + written,
+            input=None if uncached is None else uncached + (cached or 0) + written,
             cached=cached,
             output=whole(result.get("output_tokens")),
         )

@@ -14,6 +14,7 @@ from costplan.ingest.usage.report_json import instant, load_documents, whole
 
 _COLUMNS = [
     "TimeGenerated",
+    "TimeGenerated [UTC]",
     "CorrelationId",
     "ModelName",
     "DeploymentName",
@@ -28,7 +29,8 @@ _COLUMNS = [
 
 EXPLODE = """
 SELECT min(_line) AS _line, any_value(CorrelationId) AS CorrelationId,
-  min(TimeGenerated) AS TimeGenerated, max(ModelName) AS ModelName,
+  min(TimeGenerated) AS TimeGenerated, min("TimeGenerated [UTC]") AS portal,
+  max(ModelName) AS ModelName,
   max(DeploymentName) AS DeploymentName, max(ApiId) AS ApiId,
   max(SubscriptionId) AS SubscriptionId, max(OperationName) AS OperationName,
   max(Region) AS Region,
@@ -44,6 +46,9 @@ def _is_log(head: Head) -> bool:
     return head.has("CorrelationId", "PromptTokens", "CompletionTokens")
 
 
+_PORTAL = "TRY_CAST(TRY_STRPTIME(portal, '%m/%d/%Y, %I:%M:%S.%f %p') AS TIMESTAMP)"
+"""A time as the portal's own CSV export writes it."""
+
 AZURE_LLM_LOG = LogFormat(
     name="azure-llm-log",
     recognise=_is_log,
@@ -52,7 +57,7 @@ AZURE_LLM_LOG = LogFormat(
     rows={
         **PER_REQUEST,
         "request_id": text("CorrelationId"),
-        "start": moment("TimeGenerated"),
+        "start": f"COALESCE({moment('TimeGenerated')}, {moment('portal')}, {_PORTAL})",
         "model": f"COALESCE({text('ModelName')}, {text('DeploymentName')})",
         "kind": "'used'",
         "input": number("PromptTokens"),

@@ -115,6 +115,8 @@ class ReportRow:
     """Stated spend."""
     why: str | None = None
     """What is wrong with the line."""
+    skipped: bool = False
+    """Whether the line is about something else than asking a model."""
     latency_buckets: tuple[tuple[float, int], ...] = ()
     """Seconds and requests of a latency histogram."""
 

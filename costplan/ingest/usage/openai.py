@@ -10,6 +10,7 @@ from costplan.ingest.head import Head
 from costplan.ingest.usage.format import ReportFormat, ReportRow
 from costplan.ingest.usage.report_json import dollars, instant, load_items, whole
 
+_COMPLETIONS = "organization.usage.completions"
 _GROUPS = ("project_id", "api_key_id", "user_id", "model", "service_tier", "batch")
 
 
@@ -56,6 +57,8 @@ def _read_usage(path: Path) -> Iterator[ReportRow]:
             input=whole(result.get("input_tokens")),
             cached=whole(result.get("input_cached_tokens")),
             output=whole(result.get("output_tokens")),
+            # Embeddings, images and the like have reports of the same shape.
+            skipped=not str(result.get("object") or _COMPLETIONS).startswith(_COMPLETIONS),
         )
 
 

@@ -83,12 +83,21 @@ def keep_table(
     )
 
 
+def _kind(row: ReportRow) -> str:
+    if row.skipped:
+        return "skipped"
+    said = row.model or row.n or row.input is not None or row.usd is not None
+    return "used" if said else "empty"
+
+
 def report_values(row: ReportRow, class_key: str, format_name: str) -> dict[str, Any]:
     """Write a line of a report as plain values under the columns of a row."""
     numbers = {
         key: getattr(row, key) for key in ("n", "failed", "input", "cached", "output", "reasoning")
     }
-    large = any(value is not None and abs(value) > _LARGEST for value in numbers.values())
+    usd = row.usd if row.usd is None or row.usd.is_finite() else None
+    amounts = (*numbers.values(), usd)
+    large = any(value is not None and abs(value) > _LARGEST for value in amounts)
     return {
         "request_id": f"{format_name}|{row.request_id}",
         "start": None if row.start is None else row.start.isoformat(sep=" "),
@@ -96,10 +105,8 @@ def report_values(row: ReportRow, class_key: str, format_name: str) -> dict[str,
         "class": row.keys.get(class_key) if class_key else "all",
         "team": row.team,
         "model": row.model,
-        "kind": "empty"
-        if not row.model and not row.n and row.input is None and row.usd is None
-        else "used",
+        "kind": _kind(row),
         **({} if large else numbers),
-        "usd": None if row.usd is None else f"{row.usd:f}",
+        "usd": None if usd is None or large else f"{usd:f}",
         "why": "a number too large" if large else row.why,
     }

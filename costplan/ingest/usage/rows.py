@@ -55,6 +55,9 @@ def _why(log: LogFormat, typed: Sequence[str]) -> str:
 _BY_KIND = "kind = 'used'"
 _SPAN = "(epoch_us(finish) - epoch_us(start)) / 1e6"
 
+_LONGEST_S = 10**9
+_MOST_TOKENS = 10**15
+
 SUSPECT = (
     "input < 0",
     "cached < 0",
@@ -63,6 +66,8 @@ SUSPECT = (
     "n < 0",
     "usd < 0",
     "latency_s < 0",
+    f"latency_s > {_LONGEST_S}",
+    *(f"{c} > {_MOST_TOKENS}" for c in ("input", "cached", "output", "reasoning")),
     "cached > input",
     "reasoning > output",
     "finish < start",
@@ -96,18 +101,22 @@ def checked_select(rows: str, *, credits: bool = False, identity: str = HASH) ->
     becomes unknown; an end before its start leaves the latency unknown. `credits` lets dollars be
     negative, as cost reports of vendors have them. `identity` is the SQL of a request's hashed id.
     """
+    broken = "why IS NOT NULL"
     negative = "LEAST(input, cached, output, reasoning, n) < 0"
     if not credits:
         negative += " OR usd < 0"
+    large = f"GREATEST(input, cached, output, reasoning) > {_MOST_TOKENS}"
+    clock = f"latency_s < 0 OR latency_s > {_LONGEST_S}"
     return f"""SELECT {identity} AS id, start, until,
   COALESCE(class, {quote(UNLABELLED)}) AS class, team, model, setting,
-  CASE WHEN why IS NOT NULL OR {negative} THEN 'bad' ELSE kind END AS kind, n, failed, input,
+  CASE WHEN {broken} OR {negative} OR {large} THEN 'bad' ELSE kind END AS kind, n, failed, input,
   CASE WHEN cached > input THEN input ELSE cached END AS cached, output,
   CASE WHEN reasoning > output THEN NULL ELSE reasoning END AS reasoning, usd,
-  CASE WHEN finish < start AND latency_s IS NULL THEN NULL WHEN latency_s < 0 THEN NULL
+  CASE WHEN finish < start AND latency_s IS NULL THEN NULL WHEN {clock} THEN NULL
     WHEN latency_s IS NOT NULL THEN latency_s ELSE {_SPAN} END AS latency_s, retries,
   COALESCE(cached > input, FALSE) AS odd_cached,
   COALESCE(reasoning > output, FALSE) AS odd_reasoning,
-  COALESCE(finish < start OR latency_s < 0, FALSE) AS odd_clock, odd,
-  COALESCE(why, CASE WHEN {negative} THEN 'a negative amount' END) AS why, line
+  COALESCE(finish < start OR {clock}, FALSE) AS odd_clock, odd,
+  COALESCE(why, CASE WHEN {negative} THEN 'a negative amount'
+    WHEN {large} THEN 'more tokens than there can be' END) AS why, line
 FROM ({rows})"""

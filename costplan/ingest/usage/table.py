@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.engine import connect, decimal, moment, name, number, quote, text
+from costplan.ingest.engine import connect, decimal, moment, name, number, quote, text, timestamp
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.format import LogFormat
 
@@ -122,6 +122,9 @@ def table_format(head: Head, told: Mapping[str, str]) -> LogFormat:
     kind = typed.get(columns.get("usd", "").strip('"'), "")
     if kind.startswith("DECIMAL") and "requests" not in columns:
         plain["usd"] = columns["usd"]
+    for row, meaning in (("start", "start"), ("finish", "end")):
+        if typed.get(columns.get(meaning, "").strip('"'), "").startswith(("TIMESTAMP", "DATE")):
+            plain[row] = timestamp(columns[meaning])
     first |= {key: columns[key] for key in first if typed.get(columns[key].strip('"')) == "VARCHAR"}
     return LogFormat(
         name="table",

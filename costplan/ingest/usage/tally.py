@@ -29,7 +29,7 @@ MEASURES = {
 ODD = {
     "odd_cached": "cached tokens above input, cut to input",
     "odd_reasoning": "reasoning above output, taken as unknown",
-    "odd_clock": "end before start, latency taken as unknown",
+    "odd_clock": "end before start or no possible duration, latency taken as unknown",
 }
 
 Group = tuple[str, str | None, str | None, str | None]
