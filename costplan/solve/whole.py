@@ -10,6 +10,7 @@ from costplan.solve.core import Core, core_of, granule, loss_of, reduced_gains, 
 from costplan.solve.decimals import Ints
 from costplan.solve.fill import Filled
 from costplan.solve.knapsack import Knapsack
+from costplan.solve.lattice import least_loss
 from costplan.solve.search import first_guess, search
 
 EXACT = 1e-14
@@ -50,16 +51,17 @@ def _searched(
     def granule_of(part: Core) -> float:
         return granule(knapsack, filled, part)
 
-    target = size * gap * 0.5
+    least = least_loss(knapsack, filled, core) if core.exact else 0.0
+    target = least + size * gap * 0.5
     proven = search(core, best, target=target, work=work, clock=clock, granule_of=granule_of)
     if not proven and n_options <= SMALL and best.loss <= target:
-        exact = size * EXACT
+        exact = least + size * EXACT
         proven = search(
             core, best, target=exact, work=EXTRA_WORK, clock=clock, granule_of=granule_of
         )
     options = filled.options.copy()
     options[core.group[best.changes]] = core.option[best.changes]
-    bound = best.loss if proven and (core.exact or not safe) else 0.0
+    bound = best.loss if proven and (core.exact or not safe) else least
     return options, loss_of(knapsack, filled, options), bound
 
 

@@ -1,0 +1,136 @@
+"""A bound below that of the slopes, for gains that are a rate times the weight plus whole grains.
+
+Where every change adds rate * weight plus a multiple of a grain (value follows cost, plus a
+constant per step, as in strongly correlated knapsacks), a plan gains at most rate * capacity and
+the grains that fit. Only whole ones fit; the bound of the slopes counts a part of one, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from costplan.solve.amounts import Amount, list_spend, quality
+from costplan.solve.core import Core, differences
+from costplan.solve.decimals import Ints, Units
+from costplan.solve.fill import Filled
+from costplan.solve.knapsack import Knapsack
+from costplan.solve.problem import Goal
+
+SAMPLE = 2_000
+"""Changes that are asked for a common rate, those that lose least."""
+RATES = 3
+"""Rates tried: those that most pairs name."""
+FEWEST = 0.02
+"""Part of the pairs that must name a rate."""
+LONGEST = 2**62
+NEARLY = 1 - 1e-9
+"""Part of the bound that counts, so that losses rounded in floats stay above it."""
+
+
+Gained = tuple[Amount, int]
+"""What is made large, and -1 where it is a cost."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changes:
+    """What each change of a core adds to gain and weight, in whole units."""
+
+    group: Ints
+    gain: Units
+    rise: Units
+
+
+def least_loss(knapsack: Knapsack, filled: Filled, core: Core) -> float:
+    """Return what every plan loses at least against the bound of the slopes, in gain.
+
+    It holds for plans made of the greedy one and changes of the core. For any rate from 0 to the
+    slope of the next step, gain less rate * weight rises by whole grains and, by the duality of
+    linear programs, by (slope - rate) * left at most, left being the capacity not used, of which
+    only what the rises have as a common divisor can be used.
+    """
+    amount = _gained(knapsack)
+    if amount is None or filled.left <= 0 or len(core.option) == 0:
+        return 0.0
+    changes = _list_changes(knapsack, filled, core, amount)
+    per_unit = Fraction(1, 10 ** amount[0].exponent)
+    slope = Fraction(filled.slope) / (per_unit * 10**knapsack.amount.exponent)
+    spare = _exceeding(changes, slope)
+    common = _common(changes.rise)
+    usable = filled.left // common * common if common else Fraction(0)
+    least = Fraction(0)
+    for rate in _list_rates(changes, np.argsort(core.loss, kind="stable")):
+        if not 0 <= rate <= slope:
+            continue
+        room = (slope - rate) * usable + spare
+        grain = _grain_of(changes, rate)
+        gained = room // grain * grain if grain else 0
+        least = max(least, slope * filled.left - rate * usable - gained)
+    return float(least * per_unit) * NEARLY
+
+
+def _gained(knapsack: Knapsack) -> Gained | None:
+    """Return the amount that is made large, with its sign; None where two are mixed."""
+    objective = knapsack.problem.objective
+    if objective.goal is Goal.NET_VALUE:
+        return None
+    if objective.goal is Goal.COST:
+        return list_spend(knapsack.problem), -1
+    amount = quality(knapsack.problem)
+    return None if amount is None else (amount, 1)
+
+
+def _list_changes(knapsack: Knapsack, filled: Filled, core: Core, gained: Gained) -> _Changes:
+    amount, sign = gained
+    gain = sign * differences(amount, core.group, core.option, filled.options)
+    rise = differences(knapsack.amount, core.group, core.option, filled.options)
+    return _Changes(core.group, gain, knapsack.sign * rise)
+
+
+def _exceeding(changes: _Changes, slope: Fraction) -> Fraction:
+    """Add up what the best change of each class gains above the slope: a hair, by rounding."""
+    above = changes.gain.astype(np.float64) - float(slope) * changes.rise.astype(np.float64)
+    scale = np.abs(changes.gain).max(initial=0)
+    most: dict[int, Fraction] = {}
+    for k in np.flatnonzero(above > -1e-9 * float(scale)).tolist():
+        group = int(changes.group[k])
+        gain = int(changes.gain[k]) - slope * int(changes.rise[k])
+        most[group] = max(most.get(group, Fraction(0)), gain)
+    return sum(most.values(), Fraction(0))
+
+
+def _list_rates(changes: _Changes, order: Ints) -> Iterator[Fraction]:
+    """Guess rates that changes have in common, from pairs that would add the same grains."""
+    yield Fraction(0)
+    near = order[:SAMPLE]
+    sample = sorted(set(zip(changes.rise[near].tolist(), changes.gain[near].tolist(), strict=True)))
+    named: Counter[Fraction] = Counter()
+    for skip in (1, 2):
+        for (rise, gain), (heavier, better) in zip(sample, sample[skip:], strict=False):
+            if heavier > rise:
+                named[Fraction(better - gain, heavier - rise)] += 1
+    pairs = named.total()
+    for rate, times in named.most_common(RATES):
+        if times >= FEWEST * pairs and rate > 0:
+            yield rate
+
+
+def _grain_of(changes: _Changes, rate: Fraction) -> Fraction:
+    """Return the greatest number that gain less rate * weight is a multiple of in each change."""
+    top, bottom = rate.numerator, rate.denominator
+    gain, rise = changes.gain, changes.rise
+    if int(np.abs(gain).max()) * bottom + int(np.abs(rise).max()) * top > LONGEST:
+        gain, rise = gain.astype(object), rise.astype(object)
+    return Fraction(_common(gain * bottom - rise * top), bottom)
+
+
+def _common(numbers: Units) -> int:
+    """Return the greatest common divisor; 0 where all are 0."""
+    if numbers.dtype == object:
+        return math.gcd(*numbers.tolist())
+    return int(np.gcd.reduce(numbers))
