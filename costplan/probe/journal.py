@@ -126,14 +126,21 @@ class Journal:
             except Exception as error:
                 fault = error
             for record, done in batch:
-                if fault is None:
-                    self.tally.take(record)
+                wrong = fault or self._count(record)
                 if done.cancelled():
                     continue
-                if fault is None:
+                if wrong is None:
                     done.set_result(None)
                 else:
-                    done.set_exception(fault)
+                    done.set_exception(wrong)
+
+    def _count(self, record: Mapping[str, Any]) -> Exception | None:
+        """Add a written line to the tally; its caller hears what is wrong, and none waits on."""
+        try:
+            self.tally.take(record)
+        except Exception as error:
+            return error
+        return None
 
     def _write(self, blob: bytes) -> None:
         """Write and sync; on a full disk, again in the space that was kept back."""

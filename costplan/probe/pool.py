@@ -17,13 +17,21 @@ async def work_all(
 ) -> None:
     """Do every job in order, so many at once; all they wrote is on disk at the end.
 
-    Raises the first error of a job that a person can do something about, else the first.
+    After an error that a person can do something about no job is begun, but those under way are
+    waited for: they are paid. Raises the first such error, else the first of any kind, which ends
+    all jobs at once.
     """
     left = iter(jobs)
+    explained: list[CostplanError] = []
 
     async def take() -> None:
         for job in left:
-            await work(job)
+            if explained:
+                return
+            try:
+                await work(job)
+            except CostplanError as error:
+                explained.append(error)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -33,17 +41,13 @@ async def work_all(
         raise _first(several) from None
     finally:
         await journal.drain()
+    if explained:
+        raise explained[0]
 
 
 def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Take the error that a person can do something about, else the first."""
-    leaves: list[BaseException] = []
-    queue: list[BaseException] = [several]
-    while queue:
-        error = queue.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            queue += error.exceptions
-        else:
-            leaves.append(error)
-    explained = (error for error in leaves if isinstance(error, CostplanError))
-    return next(explained, leaves[0])
+    """Take the first error of a group, however deep it lies."""
+    error: BaseException = several
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
