@@ -22,6 +22,10 @@ _KEY = re.compile(r'(?<!\\)"((?:[^"\\\n]|\\.){1,120})"\s*:')
 _TEXT_OBJECT = re.compile(r'(?<!\\)"([A-Za-z_]\w{0,80})"\s*:\s*"[\[{]')
 
 
+class NotALogError(InputError):
+    """A file that is empty, or of no format that is known."""
+
+
 class Container(StrEnum):
     """What a file is made of, before its format is known."""
 
@@ -102,8 +106,8 @@ def read_head(path: Path) -> Head:
     packed = compression_of(path)
     raw = _first_bytes(path)
     if not raw:
-        raise InputError([Fault("the file is empty", str(path))])
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise NotALogError([Fault("the file is empty", str(path))])
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or _is_wide(raw):
         raise InputError(
             [Fault("the file is UTF-16", str(path), advice="convert it to UTF-8 first")]
         )
@@ -115,6 +119,14 @@ def read_head(path: Path) -> Head:
     if raw.startswith(_ZIP):
         return Head(path, Container.ZIP, packed, frozenset(), (), frozenset(), "")
     return _text_head(path, packed, raw)
+
+
+def _is_wide(raw: bytes) -> bool:
+    """Tell UTF-16 without a mark: every other byte of plain letters is zero."""
+    start = raw[:200]
+    return any(
+        start[odd::2].count(0) > len(start) // 3 > start[1 - odd :: 2].count(0) for odd in (0, 1)
+    )
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -176,7 +188,11 @@ def _text_head(path: Path, packed: str, raw: bytes) -> Head:
         return Head(path, container, packed, keys, (), texts, text)
     first = body.partition("\n")[0].rstrip("\r")
     delimiter = max(",;\t|", key=first.count)
-    columns = tuple(name.strip() for name in next(csv.reader([first], delimiter=delimiter), []))
+    try:
+        header = next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error:  # no line of names is that long, or ends in the middle
+        header = []
+    columns = tuple(name.strip() for name in header)
     container = Container.CSV if len(columns) > 1 else Container.TEXT
     return Head(path, container, packed, frozenset(columns), columns, frozenset(), text, delimiter)
 
@@ -189,7 +205,7 @@ def _object_or_lines(body: str, size: int) -> Container:
     """Tell one JSON document from one document a line; a broken first line must not decide."""
     try:
         _, end = json.JSONDecoder().raw_decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         later = list(_lines(body))[:-1] if size >= HEAD_BYTES else list(_lines(body))
         return Container.JSON_LINES if any(_parses(line) for line in later) else _by_indent(body)
     rest = body[end:].strip()
@@ -210,7 +226,7 @@ def _lines(body: str) -> Iterator[str]:
 def _parses(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict) and len(line) > 2
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

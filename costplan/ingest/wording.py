@@ -26,7 +26,8 @@ def usage_lines(result: UsageResult) -> Iterator[str]:
     if result.cannot_say:
         yield "the source cannot say: " + ", ".join(result.cannot_say)
     for bad in result.bad:
-        yield f"malformed: {bad.file}:{bad.line}: {bad.reason}"
+        place = bad.file if bad.line is None else f"{bad.file}:{bad.line}"
+        yield f"malformed: {place}: {bad.reason}"
     for warning in result.warnings:
         yield f"note: {warning}"
 

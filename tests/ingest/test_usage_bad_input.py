@@ -51,6 +51,10 @@ def test_wrong_encoding_makes_a_line_malformed(tmp_path, spend):
     path.write_bytes(json.dumps(spend(1)).encode() + b"\n" + latin + b"\n")
     result = read_usage([path])
     assert (result.totals.requests, result.rows["bad"], result.bad[0].line) == (1, 1, 2)
+    assert result.bad[0].reason == "not UTF-8"
+    path.write_bytes(json.dumps(spend(1)).encode("utf-16-le"))
+    with pytest.raises(InputError, match="UTF-16"):
+        read_usage([path])
     path.write_bytes(json.dumps(spend(1)).encode("utf-16"))
     with pytest.raises(InputError, match="UTF-16"):
         read_usage([path])
@@ -184,3 +188,74 @@ def test_csv_rows_of_the_wrong_width(tmp_path):
     result = read_usage([path])
     assert result.totals.requests == 2
     assert [b.line for b in result.bad] == [3, 4]
+
+
+def test_faults_of_all_files_come_at_once(tmp_path, write_lines, spend):
+    """What is wrong with each of several files is said in one go."""
+    paths = [tmp_path / name for name in ("none.json", "empty.json", "wide.csv")]
+    paths[1].write_text("")
+    paths[2].write_bytes("a,b\n1,2\n".encode("utf-16"))
+    with pytest.raises(InputError) as error:
+        read_usage([write_lines("a.jsonl", [spend(1)]), *paths])
+    assert {fault.file for fault in error.value.faults} == set(map(str, paths))
+    cut = [tmp_path / "1.gz", tmp_path / "2.gz"]
+    for path in cut:
+        path.write_bytes(gzip.compress(json.dumps(spend(1)).encode() * 1000)[:-20])
+    with pytest.raises(InputError) as error:
+        read_usage(cut)
+    assert [fault.file for fault in error.value.faults] == [str(path) for path in cut]
+
+
+def test_a_folder_may_hold_other_things(tmp_path, spend):
+    """Of a folder, what is no log is left out and named; a log that is broken is a fault."""
+    (tmp_path / "a.jsonl").write_text(json.dumps(spend(1)) + "\n")
+    (tmp_path / "README.md").write_text("hello\n")
+    (tmp_path / "_SUCCESS").write_text("")
+    result = read_usage([tmp_path])
+    assert result.totals.requests == 1
+    assert [w.split(" is left out")[0] for w in result.warnings] == [
+        str(tmp_path / "README.md"),
+        str(tmp_path / "_SUCCESS"),
+    ]
+    (tmp_path / "b.parquet").write_bytes(b"PAR1" + bytes(100))
+    with pytest.raises(InputError, match="Parquet"):
+        read_usage([tmp_path])
+
+
+def test_times_with_an_offset_and_unix_times(tmp_path):
+    """Times are brought to UTC whatever they are written in."""
+    path = tmp_path / "t.csv"
+    for text in (
+        "2026-10-01T00:30:00+02:00",
+        "2026-09-30 20:00:00-0230",
+        "2026-09-30T22:30:00Z",
+        "2026-09-30 22:30",
+        "1790807400",
+        "1790807400000",
+        "1790807400000000",
+    ):
+        path.write_text(f"ts,input_tokens,output_tokens\n{text},5,6\n")
+        assert str(read_usage([path]).span.start) == "2026-09-30 22:30:00", text
+
+
+def test_numbers_that_cannot_be(tmp_path):
+    """Endless latencies are unknown and said; more tokens than can be make a row malformed."""
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "input_tokens,output_tokens,latency_s\n5,6,inf\n5,6,nan\n5,6,2\n9999999999999999,6,1\n"
+    )
+    result = read_usage([path])
+    assert result.totals.sizes["latency_s"].mean == pytest.approx(2)
+    assert any("2 records: " in w and "no possible duration" in w for w in result.warnings)
+    assert [(bad.line, bad.reason) for bad in result.bad] == [(5, "more tokens than there can be")]
+
+
+def test_deep_nesting_is_no_crash(write_lines, spend, tmp_path):
+    """Nesting beyond every parser makes a line malformed, or a file no log, and nothing worse."""
+    deep = '{"a":' * 100_000 + "1" + "}" * 100_000
+    result = read_usage([write_lines("a.jsonl", [deep, spend(1)])])
+    assert result.totals.requests == 1
+    path = tmp_path / "deep.json"
+    path.write_text('{"data": ' + "[" * 100_000 + "]" * 100_000 + ', "num_model_requests": 1}')
+    with pytest.raises(InputError):
+        read_usage([path])

@@ -194,6 +194,37 @@ def test_azure_counts_a_split_message_once(tmp_path):
     assert {"reasoning_tokens", "cached_input_tokens"} <= set(result.cannot_say)
 
 
+def test_azure_as_the_portal_exports_it(tmp_path):
+    """The portal writes its own name and form of the time."""
+    path = tmp_path / "azure.csv"
+    path.write_text(
+        '"TimeGenerated [UTC]",CorrelationId,DeploymentName,PromptTokens,CompletionTokens\n'
+        '"10/1/2026, 12:00:00.000 AM",a,chat,10,5\n"10/2/2026, 1:30:00.500 PM",b,chat,10,5\n'
+    )
+    span_found = read_usage([path]).span
+    assert (str(span_found.start), str(span_found.end)[:16]) == (
+        "2026-10-01 00:00:00",
+        "2026-10-02 13:30",
+    )
+
+
+def test_embeddings_are_no_requests_of_a_model(tmp_path):
+    """OpenAI's reports of embeddings have the same shape; an empty day is no duplicate."""
+    bucket = {"object": "bucket", "start_time": 1790812800, "end_time": 1790899200}
+    chat = {"object": "organization.usage.completions.result", "input_tokens": 5,
+            "output_tokens": 6, "num_model_requests": 2, "model": "gpt-5"}  # fmt: skip
+    other = {"object": "organization.usage.embeddings.result", "input_tokens": 900,
+             "num_model_requests": 7, "model": "text-embedding-3-large"}  # fmt: skip
+    days = [bucket | {"results": [chat, other]}]
+    days += [{"start_time": 1790899200 + d, "end_time": 1790899201 + d, "results": []}
+             for d in range(3)]  # fmt: skip
+    path = tmp_path / "usage.json"
+    path.write_text(json.dumps({"object": "page", "data": days}))
+    result = read_usage([path])
+    assert (result.totals.requests, result.totals.tokens["input_tokens"]) == (2, 5)
+    assert (result.rows["skipped"], result.rows["duplicates"]) == (1, 0)
+
+
 def test_azure_query_results_and_metrics(tmp_path):
     """The query API's columns beside rows, and Azure Monitor's series, are both read."""
     names = ["TimeGenerated", "CorrelationId", "DeploymentName", "PromptTokens", "CompletionTokens"]

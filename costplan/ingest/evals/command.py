@@ -172,6 +172,7 @@ def evals_lines(result: EvalsResult) -> Iterable[str]:
         accuracy = write_percent(run.accuracy)
         yield f"{run.benchmark}: {run.model} {run.setting}: {accuracy} of {run.n_questions}"
     for bad in result.bad[:10]:
-        yield f"malformed: {bad.file}:{bad.line}: {bad.reason}"
+        place = bad.file if bad.line is None else f"{bad.file}:{bad.line}"
+        yield f"malformed: {place}: {bad.reason}"
     for remark in result.remarks:
         yield f"note: {remark}"

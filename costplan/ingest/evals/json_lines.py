@@ -28,7 +28,7 @@ def read_records(path: Path) -> Iterator[Mapping[str, Any] | BadRecord]:
                 except UnicodeDecodeError:
                     yield BadRecord(str(path), number, "not UTF-8")
                     continue
-                except ValueError:
+                except (ValueError, RecursionError):
                     yield BadRecord(str(path), number, "not JSON")
                     continue
                 if isinstance(record, dict):

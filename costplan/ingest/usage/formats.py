@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.head import Container, Head
+from costplan.ingest.head import Container, Head, NotALogError
 from costplan.ingest.usage.format import LogFormat, ReportFormat, UsageFormat
 from costplan.ingest.usage.table import is_table, table_format
 
@@ -73,7 +73,7 @@ def _is_table(head: Head, columns: Mapping[str, str]) -> bool:
 
 
 def _refuse(head: Head) -> UsageFormat:
-    raise InputError([Fault(*_reason(head))])
+    raise NotALogError([Fault(*_reason(head))])
 
 
 def _reason(head: Head) -> tuple[str, str, str, None, None, str, int, str]:

@@ -32,6 +32,8 @@ def load_documents(path: Path) -> list[Any]:
     while (position := _skip_blank(text, position)) < len(text):
         try:
             document, position = decoder.raw_decode(text, position)
+        except RecursionError as error:
+            raise InputError([Fault("nested too deeply to be a log", str(path))]) from error
         except json.JSONDecodeError as error:
             fault = Fault(f"not JSON: {error.msg}", str(path), line=error.lineno)
             raise InputError([fault]) from error

@@ -89,11 +89,13 @@ def _read_rows(run: Run, head: Head, log: ReportFormat) -> int:
     """Read a report in Python."""
     key = run.keys[log.name]
     rows = list(_cut(log.read(head.path), run.options, head.path))
-    run.reports += [report_values(row, key, log.name) for row in rows]
-    for row in rows:
-        if row.why is not None and len(run.bad) < SHOWN_BAD:
-            where = f"the bucket from {row.start}: " if row.start else ""
-            run.bad.append(BadLine(str(head.path), None, where + row.why))
+    values = [report_values(row, key, log.name) for row in rows]
+    run.reports += values
+    for place, line in enumerate(values, start=1):
+        if line["why"] is not None and len(run.bad) < SHOWN_BAD:
+            since = f", from {line['start']}" if line["start"] else ""
+            said = f"line {place} of the report{since}: {line['why']}"
+            run.bad.append(BadLine(str(head.path), None, said))
     latency = Tally()
     for row in rows:
         group = (row.keys.get(key) if key else "all") or "unlabelled"

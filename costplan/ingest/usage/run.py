@@ -19,6 +19,7 @@ from costplan.ingest.usage.classes import (
     resolve,
     take_sample,
 )
+from costplan.ingest.usage.files import list_files, list_logs
 from costplan.ingest.usage.format import LogFormat, ReportFormat
 from costplan.ingest.usage.formats import find_format
 from costplan.ingest.usage.ids import Seen
@@ -50,31 +51,32 @@ def read_usage(
     are malformed, or when nothing can be used.
     """
     options = options or UsageOptions()
-    files = list_files(paths) if paths or not counted else []
+    files, notes = list_logs(paths, options) if paths or not counted else ([], [])
     state = State(options.state)
     try:
         with connect() as connection:
             run = Run(options, state, progress, connection)
             for address, tally in counted:
                 _take_counts(run, address, tally)
-            for path in files:
-                _read_file(run, path)
-            return _finish(run, [*(address for address, _ in counted), *files])
+            _read_all(run, files)
+            result = _finish(run, [*(address for address, _ in counted), *files])
+            return replace(result, warnings=(*notes, *result.warnings))
     finally:
         state.close()
 
 
-def list_files(paths: Sequence[Path]) -> list[Path]:
-    """List files, and what is in folders; InputError where there is none."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
-        else:
-            files.append(path)
-    if not files:
-        raise InputError([Fault("no files to read", str(paths[0]) if paths else "")])
-    return list(dict.fromkeys(files))
+def _read_all(run: Run, files: Sequence[Path]) -> None:
+    """Count file after file; a broken one does not keep the faults of the others from showing."""
+    faults: list[Fault] = []
+    for path in files:
+        try:
+            _read_file(run, path)
+        except TooManyBadError as error:
+            raise TooManyBadError([*faults, *error.faults]) from error
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
 
 
 def _read_file(run: Run, path: Path) -> None:
@@ -165,7 +167,11 @@ def _check_bad(run: Run) -> None:
     faults = [Fault(bad.reason, bad.file, line=bad.line) for bad in run.bad[:10]]
     advice = f"--max-bad {run.bad_count} reads on without them"
     message = f"{run.bad_count} malformed records, more than --max-bad {run.options.max_bad}"
-    raise InputError([*faults, Fault(message, advice=advice)])
+    raise TooManyBadError([*faults, Fault(message, advice=advice)])
+
+
+class TooManyBadError(InputError):
+    """More records are malformed than the caller tolerates."""
 
 
 def _parts(run: Run, head: Head, log: LogFormat) -> list[str]:
@@ -222,7 +228,7 @@ def preview(paths: Sequence[Path], options: UsageOptions) -> dict[str, tuple[Can
     """Judge what could make classes in the first file of each format."""
     found: dict[str, tuple[Candidate, ...]] = {}
     with connect() as connection:
-        for path in list_files(paths):
+        for path in list_logs(paths, options)[0]:
             head = read_head(path)
             log = find_format(head, options.columns, options.format)
             if log.name in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -311,27 +312,40 @@ def _locate(
     ).fetchall()
     places = [(int(line), str(why)) for line, why in found]
     if head.container is Container.JSON_LINES:
-        lines = _line_numbers(head, {ordinal for ordinal, _ in places})
-        places = [(lines.get(ordinal, ordinal), why) for ordinal, why in places]
+        lines = _lines(head, {ordinal for ordinal, _ in places})
+        places = [(lines[o][0], lines[o][1] or why) for o, why in places if o in lines]
     elif head.container is Container.CSV:
         places = [(_csv_line(ordinal, rejects), why) for ordinal, why in places]
     merged = sorted([*places, *rejects])
     return [BadLine(str(head.path), line, why) for line, why in merged[:SHOWN_BAD]]
 
 
-def _line_numbers(head: Head, ordinals: set[int]) -> dict[int, int]:
-    """Find the lines of records, which the reader counts without blank lines."""
-    found: dict[int, int] = {}
+def _lines(head: Head, ordinals: set[int]) -> dict[int, tuple[int, str]]:
+    """Find the lines of records, which the reader counts without blank ones, and what ails them."""
+    found: dict[int, tuple[int, str]] = {}
     ordinal = 0
     with open_text_bytes(head.path) as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 ordinal += 1
                 if ordinal in ordinals:
-                    found[ordinal] = number
+                    found[ordinal] = (number, _ailment(line))
                     if len(found) == len(ordinals):
                         break
     return found
+
+
+def _ailment(line: bytes) -> str:
+    """Say why a line is no JSON object; empty where it is one."""
+    try:
+        found = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except RecursionError:
+        return "nested too deeply"
+    except ValueError:
+        return "not JSON"
+    return "" if isinstance(found, dict) else "not a JSON object"
 
 
 def _csv_line(ordinal: int, rejects: list[tuple[int, str]]) -> int:

@@ -37,7 +37,8 @@ def sum_up(
     Raises InputError when no record can be used.
     """
     if not tally.groups:
-        raise InputError([_nothing(tally, files)])
+        shown = [Fault(b.reason, b.file, line=b.line) for b in bad]
+        raise InputError([*shown, _nothing(tally, files)])
     failed_known = any("failed" not in log.cannot_say for log in formats)
     names = sorted({group[0] for group in tally.groups})
     if unknown := sorted(told_requests.keys() - set(names)):

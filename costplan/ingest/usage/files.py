@@ -1,0 +1,55 @@
+"""The files of a run: all looked at before any is counted, so that every fault is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from costplan.domain.errors import Fault, InputError
+from costplan.ingest.head import NotALogError, read_head
+from costplan.ingest.usage.formats import find_format
+from costplan.ingest.usage.reading import UsageOptions
+from costplan.ingest.warehouse.counts import is_counts
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """List files, and what is in folders; InputError where there is none."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
+        else:
+            files.append(path)
+    if not files:
+        raise InputError([Fault("no files to read", str(paths[0]) if paths else "")])
+    return list(dict.fromkeys(files))
+
+
+def list_logs(paths: Sequence[Path], options: UsageOptions) -> tuple[list[Path], list[str]]:
+    """List the logs among files and folders; say what of a folder is none and is left out.
+
+    Raises InputError with the faults of all files that cannot be opened or recognised.
+    """
+    named = {path for path in paths if not path.is_dir()}
+    logs: list[Path] = []
+    notes: list[str] = []
+    faults: list[Fault] = []
+    for path in list_files(paths):
+        try:
+            head = read_head(path)
+            if options.format or not is_counts(head):
+                find_format(head, options.columns, options.format)
+        except NotALogError as error:
+            if path in named:
+                faults += error.faults
+            else:
+                notes.append(f"{path} is left out: {error.faults[0].message}")
+        except InputError as error:
+            faults += error.faults
+        else:
+            logs.append(path)
+    if not logs and not faults:
+        faults.append(Fault(f"no log among {len(notes)} files", str(paths[0])))
+    if faults:
+        raise InputError(faults)
+    return logs, notes
