@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -73,6 +74,26 @@ def fill(knapsack: Knapsack, hulls: Hulls, steps: Steps | None = None) -> Filled
     return filled
 
 
+def fill_beside(
+    knapsack: Knapsack, hulls: Hulls, steps: Steps, fixed: Mapping[int, int]
+) -> Filled | None:
+    """Fill with some classes fixed to one option each; None when that is already too heavy.
+
+    steps are all steps; the options of fixed classes need not be corners.
+    """
+    free = np.ones(len(steps.corner), dtype=np.bool_)
+    lightest = hulls.option[hulls.start[:-1]]
+    for c, option in fixed.items():
+        free &= (steps.corner < hulls.start[c]) | (steps.corner >= hulls.start[c + 1])
+        lightest[c] = option
+    spare = knapsack.capacity - knapsack.weight_units(lightest)
+    if spare < 0:
+        return None
+    mine = Steps(steps.corner[free], steps.slope[free])
+    before = np.zeros(len(hulls.option), np.bool_)
+    return _placed(knapsack, hulls, mine, before, spare, fixed)
+
+
 def _steps_near(hulls: Hulls, spare: float) -> tuple[Bools, Steps]:
     """Mark the corners left by steps that surely fit, and order those where the ceiling falls."""
     inside = np.flatnonzero(~np.isnan(hulls.slope))
@@ -92,7 +113,12 @@ def _steps_near(hulls: Hulls, spare: float) -> tuple[Bools, Steps]:
 
 
 def _placed(
-    knapsack: Knapsack, hulls: Hulls, steps: Steps, before: Bools, spare: Fraction
+    knapsack: Knapsack,
+    hulls: Hulls,
+    steps: Steps,
+    before: Bools,
+    spare: Fraction,
+    fixed: Mapping[int, int] | None = None,
 ) -> Filled | None:
     """Take whole steps after those already taken; None when one of the latter does not fit."""
     rises = hulls.weight[steps.corner + 1]
@@ -106,6 +132,8 @@ def _placed(
     before[steps.corner[:k]] = True
     corner = hulls.start[:-1] + np.add.reduceat(before, hulls.start[:-1], dtype=np.int64)
     options = hulls.option[corner]
+    for c, option in (fixed or {}).items():
+        options[c] = option
     left = knapsack.capacity - knapsack.weight_units(options)
     while left < 0:
         if k == 0:

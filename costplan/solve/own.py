@@ -53,7 +53,7 @@ def solve_knapsack(knapsack: Knapsack, clock: Clock, gap: float) -> Solution:
     if filled is None:
         return Solution(Status.INFEASIBLE, NAME)
     if not problem.splits:
-        options, distance = best_whole(knapsack, filled, clock, gap)
+        options, distance = best_whole(knapsack, hulls, filled, clock, gap)
         found = _closed(knapsack, options, {}, distance, gap)
         hard = found.status is not Status.OPTIMAL and problem.n_options <= SMALL_ENOUGH
         return _second_opinion(knapsack, found, clock, gap) if hard else found

@@ -46,27 +46,29 @@ def search(
     work: int,
     clock: Clock,
     granule_of: Callable[[Core], float] = lambda core: 0.0,
-) -> bool:
-    """Improve the best set of changes; return whether no other set is better.
+) -> tuple[bool, int]:
+    """Improve the best set of changes; return whether no other is better, and states made.
 
-    Stops as soon as the loss is at most target. work counts states made, in all attempts.
+    Stops as soon as the loss is at most target. work is how many states may be made, in all
+    attempts.
     granule_of gives a number of which every gain in a core is a multiple, or 0: a better plan is
     better by that much.
     """
     kept = np.flatnonzero(core.loss < best.loss)
-    granule = 0.0
+    granule, left = 0.0, work
     for width in WIDTHS:
         if best.loss <= target:
-            return False
+            break
         granule = granule or granule_of(core.only(kept))
         kept = kept[core.loss[kept] < best.loss - granule * NEARLY]
         attempt = _Layers(core, kept, best, width, target, granule * NEARLY)
-        if attempt.run(work, clock):
-            return best.loss > target
-        work -= attempt.made
-        if work <= 0 or clock.over:
+        proven = attempt.run(left, clock)
+        left -= attempt.made
+        if proven:
+            return best.loss > target, work - left
+        if left <= 0 or clock.over:
             break
-    return False
+    return False, work - left
 
 
 def _single(core: Core, kept: Ints, best: Best) -> None:

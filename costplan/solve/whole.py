@@ -1,14 +1,27 @@
-"""One option per class: the best plan from the bound, by fixing and searching the core."""
+"""One option per class: the best plan from the bound, by fixing, searching and branching.
+
+What can still improve the greedy plan is a small core where classes are of a size; it is searched
+with proof. Where one class is so large that its next step leaves much of the ceiling unused, the
+bound counts a part of that step: then the class is fixed to each of its options in turn, and what
+the rest makes of the ceiling is bounded, and searched, anew.
+"""
 
 from __future__ import annotations
 
+import heapq
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
 
 from costplan.solve.aim import Clock
 from costplan.solve.best import Best
 from costplan.solve.core import Core, core_of, granule, loss_of, reduced_gains, room_of
-from costplan.solve.decimals import Ints
-from costplan.solve.fill import Filled
+from costplan.solve.decimals import Floats, Ints
+from costplan.solve.fill import Filled, fill_beside
+from costplan.solve.hull import Hulls, Steps, steps_of
 from costplan.solve.knapsack import Knapsack
 from costplan.solve.lattice import least_loss
 from costplan.solve.search import first_guess, search
@@ -21,62 +34,168 @@ EXTRA_WORK = 2_000_000
 """States it may make for that."""
 LEAST_WORK, WORK_PER_OPTION, MOST_WORK = 4_000_000, 80, 100_000_000
 """States the search may make before it states what it has proven."""
+NODE_WORK = 500_000
+"""States made for one branch before it is branched again."""
+CORNERS_PER_STATE = 4
+"""Corners that are filled in the time of one state."""
+NEARER, FULLER = 0.7, 0.25
+"""Branching pays where it leaves at most this part of the distance, or of the unused ceiling."""
 
 
-def best_whole(knapsack: Knapsack, filled: Filled, clock: Clock, gap: float) -> tuple[Ints, float]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """All plans in which some classes have one option each."""
+
+    bound: float
+    """No such plan gains more."""
+    filled: Filled
+    fixed: Mapping[int, int]
+
+
+def best_whole(
+    knapsack: Knapsack, hulls: Hulls, filled: Filled, clock: Clock, gap: float
+) -> tuple[Ints, float]:
     """Return the options of the best plan found, and what at most it loses to the best of all.
 
     filled is the greedy plan.
     """
     if filled.slope <= 0 or filled.left == 0:
         return filled.options, 0.0
-    options, lost, bound = _searched(knapsack, filled, clock, gap, safe=False)
-    if lost == math.inf:
-        options, lost, _ = _searched(knapsack, filled, clock, gap, safe=True)
-    return options, max(0.0, lost - bound)
+    return _Tree(knapsack, hulls, filled, clock, gap).solve()
 
 
-def _searched(
-    knapsack: Knapsack, filled: Filled, clock: Clock, gap: float, *, safe: bool
-) -> tuple[Ints, float, float]:
-    """Return a plan, what it loses against the bound, and what every plan loses at least.
+@dataclass(slots=True, eq=False)
+class _Tree:
+    """The best plan so far, and what is left to look through."""
 
-    The loss is infinite when weights were rounded down and the plan does not fit after all.
-    """
-    core, best = _first_core(knapsack, filled, safe=safe)
-    size = abs(float(knapsack.gain[filled.options].sum()))
-    n_options = len(knapsack.gain)
-    work = min(MOST_WORK, LEAST_WORK + WORK_PER_OPTION * n_options)
+    knapsack: Knapsack
+    hulls: Hulls
+    filled: Filled
+    clock: Clock
+    gap: float
+    options: Ints = field(init=False)
+    gain: float = field(init=False)
+    work: int = field(init=False)
+    steps: Steps | None = None
 
-    def granule_of(part: Core) -> float:
-        return granule(knapsack, filled, part)
+    def __post_init__(self) -> None:
+        """Begin with the greedy plan."""
+        self.options = self.filled.options
+        self.gain = self._gain_of(self.options)
+        self.work = min(MOST_WORK, LEAST_WORK + WORK_PER_OPTION * len(self.knapsack.gain))
 
-    least = least_loss(knapsack, filled, core) if core.exact else 0.0
-    target = least + size * gap * 0.5
-    proven = search(core, best, target=target, work=work, clock=clock, granule_of=granule_of)
-    if not proven and n_options <= SMALL and best.loss <= target:
-        exact = least + size * EXACT
-        proven = search(
-            core, best, target=exact, work=EXTRA_WORK, clock=clock, granule_of=granule_of
+    def solve(self) -> tuple[Ints, float]:
+        """Close the gap, in small problems to the last digit."""
+        size = abs(self.gain)
+        root = Node(self.gain + room_of(self.knapsack, self.filled), self.filled, {})
+        upper = self._close(root, size * self.gap * 0.5)
+        if len(self.knapsack.gain) <= SMALL and 0 < upper - self.gain <= size * self.gap * 0.5:
+            self.work = EXTRA_WORK
+            upper = min(upper, self._close(root, size * EXACT))
+        return self.options, max(0.0, upper - self.gain)
+
+    def _close(self, root: Node, target: float) -> float:
+        """Look through all plans of a node; return what no plan in it gains more than."""
+        number = count()
+        heap = [(-root.bound, next(number), root)]
+        stuck = -math.inf
+        while heap and -heap[0][0] > max(stuck, self.gain + target):
+            node = heapq.heappop(heap)[2]
+            bound = self._search(node, target, NODE_WORK)
+            if bound <= self.gain + target:
+                stuck = max(stuck, bound)
+                continue
+            children = [child for child in self._branch(node) if child.bound > self.gain]
+            if not self._pays(node, children, bound - self.gain):
+                stuck = max(stuck, self._search(node, target, self.work))
+                continue
+            for child in children:
+                heapq.heappush(heap, (-child.bound, next(number), child))
+            if self.work <= 0 or self.clock.over:
+                break
+        return max([self.gain, stuck, *(-item[0] for item in heap[:1])])
+
+    def _pays(self, node: Node, children: Sequence[Node], distance: float) -> bool:
+        """Tell whether branches are closer to the best plan, or leave less of the ceiling."""
+        widest = max((child.bound for child in children), default=self.gain)
+        room = max((room_of(self.knapsack, child.filled) for child in children), default=0.0)
+        nearer = widest - self.gain <= NEARER * distance
+        return nearer or room <= FULLER * room_of(self.knapsack, node.filled)
+
+    def _branch(self, node: Node) -> Iterator[Node]:
+        """Fix the class of the step that did not fit to each of its options."""
+        if self.steps is None:
+            self.steps = steps_of(self.hulls)
+        step = node.filled.next_step(self.hulls)
+        assert step is not None
+        c, first = step[0], self.knapsack.problem.first
+        for option in range(int(first[c]), int(first[c + 1])):
+            if self.knapsack.keep is not None and not self.knapsack.keep[option]:
+                continue
+            self.work -= len(self.hulls.option) // CORNERS_PER_STATE
+            fixed = {**node.fixed, c: option}
+            filled = fill_beside(self.knapsack, self.hulls, self.steps, fixed)
+            if filled is None:
+                continue
+            gain = self._take(filled.options)
+            yield Node(gain + room_of(self.knapsack, filled), filled, fixed)
+
+    def _search(self, node: Node, target: float, work: int) -> float:
+        """Search the core of a node; return what no plan in it gains more than."""
+        found = self._searched(node, target, work, safe=False)
+        if found is None:
+            found = self._searched(node, target, work, safe=True)
+        return node.bound if found is None else found
+
+    def _searched(self, node: Node, target: float, work: int, *, safe: bool) -> float | None:
+        """Search with weights rounded to one side; None when what it found does not fit."""
+        distance = node.bound - self.gain
+        if distance <= 0 or node.filled.slope <= 0:
+            return min(node.bound, self.gain)
+        reduced = reduced_gains(self.knapsack, node.filled)
+        for c in node.fixed:
+            reduced[self.knapsack.problem.first[c] : self.knapsack.problem.first[c + 1]] = -np.inf
+        core, best = self._first_core(node.filled, reduced, distance, safe=safe)
+        least = least_loss(self.knapsack, node.filled, core) if core.exact else 0.0
+        proven, made = search(
+            core,
+            best,
+            target=least + target,
+            work=min(work, self.work),
+            clock=self.clock,
+            granule_of=lambda part: granule(self.knapsack, node.filled, part),
         )
-    options = filled.options.copy()
-    options[core.group[best.changes]] = core.option[best.changes]
-    bound = best.loss if proven and (core.exact or not safe) else least
-    return options, loss_of(knapsack, filled, options), bound
+        self.work -= made
+        if best.changes:
+            options = node.filled.options.copy()
+            options[core.group[best.changes]] = core.option[best.changes]
+            if loss_of(self.knapsack, node.filled, options) == math.inf:
+                return None
+            self._take(options)
+        return node.bound - (best.loss if proven and (core.exact or not safe) else least)
 
+    def _first_core(
+        self, filled: Filled, reduced: Floats, distance: float, *, safe: bool
+    ) -> tuple[Core, Best]:
+        """Return a core that holds all changes that can matter, and the best single or pair in it.
 
-def _first_core(knapsack: Knapsack, filled: Filled, *, safe: bool) -> tuple[Core, Best]:
-    """Return a core that holds all changes that can matter, and the best single or pair in it.
+        In a large problem few changes matter, so a small core is tried first: it is enough as soon
+        as the best plan in it loses less than what was left out.
+        """
+        limit = distance if len(reduced) <= SMALL else distance / 64
+        while True:
+            core = core_of(self.knapsack, filled, reduced, limit, safe=safe)
+            best = first_guess(core, distance)
+            if best.loss <= limit or limit >= distance:
+                return core, best
+            limit = min(distance, max(limit * 8, best.loss))
 
-    In a large problem few changes matter, so a small core is tried first: it is enough as soon as
-    the best plan in it loses less than what was left out.
-    """
-    room = room_of(knapsack, filled)
-    reduced = reduced_gains(knapsack, filled)
-    limit = room if len(reduced) <= SMALL else room / 64
-    while True:
-        core = core_of(knapsack, filled, reduced, limit, safe=safe)
-        best = first_guess(core, room)
-        if best.loss <= limit or limit >= room:
-            return core, best
-        limit = min(room, max(limit * 8, best.loss))
+    def _take(self, options: Ints) -> float:
+        """Keep a plan when it is better; return its gain."""
+        gain = self._gain_of(options)
+        if gain > self.gain:
+            self.options, self.gain = options, gain
+        return gain
+
+    def _gain_of(self, options: Ints) -> float:
+        return float(self.knapsack.gain[options].sum())
