@@ -38,7 +38,7 @@ NODE_WORK = 500_000
 """States made for one branch before it is branched again."""
 CORNERS_PER_STATE = 4
 """Corners that are filled in the time of one state."""
-NEARER, FULLER = 0.7, 0.25
+NEARER, FULLER = 0.7, 0.5
 """Branching pays where it leaves at most this part of the distance, or of the unused ceiling."""
 
 
