@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -30,7 +32,9 @@ def connect(memory_mb: int = MEMORY_MB) -> DuckDBPyConnection:
         raise InputError([Fault("reading logs needs duckdb", advice=advice)]) from error
     connection = duckdb.connect()
     connection.execute(f"SET memory_limit='{memory_mb}MB'")
-    connection.execute(f"SET temp_directory={quote(tempfile.gettempdir() + '/costplan-spill')}")
+    # Two runs that spill into one folder would overwrite each other.
+    spill = f"{tempfile.gettempdir()}/costplan-spill-{os.getpid()}-{secrets.token_hex(4)}"
+    connection.execute(f"SET temp_directory={quote(spill)}")
     connection.execute("SET TimeZone='UTC'")
     connection.execute("SET enable_progress_bar=false")
     return connection

@@ -193,3 +193,20 @@ def test_the_same_content_twice_counts_once(write_lines, spend, tmp_path):
     for options in (UsageOptions(), *[UsageOptions(state=tmp_path / "state")] * 2):
         result = read_usage([first, copy], options)
         assert (result.totals.requests, result.rows["duplicates"]) == (20, 20)
+
+
+def test_nothing_of_a_log_is_left_on_disk(tmp_path, write_lines, spend, monkeypatch):
+    """Chunks of a log have no name while they are counted, so that no killed run leaves prompts."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    path = write_lines("a.jsonl", [spend(i) for i in range(2000)])
+    found = []
+
+    def look(_):
+        found.extend(p for p in scratch.rglob("*") if p.is_file() and p.suffix != ".npy")
+
+    result = read_usage([path], UsageOptions(chunk_bytes=50_000), look)
+    assert result.totals.requests == 2000
+    if Path("/proc/self/fd").is_dir():
+        assert [p for p in found if b"SECRET" in p.read_bytes()] == []

@@ -39,6 +39,8 @@ class Chunk:
     """Name of the content."""
     offset: int
     """Unpacked bytes of the whole file before this chunk."""
+    file: IO[bytes]
+    """The temporary file, open: where the system can, it has no name that could outlive a run."""
 
 
 def is_large(head: Head, log: LogFormat, chunk_bytes: int = CHUNK_BYTES) -> bool:
@@ -67,8 +69,23 @@ def chunks(head: Head, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
         coming = thread.submit(next, cut, None)
         while (chunk := coming.result()) is not None:
             coming = thread.submit(next, cut, None)
-            yield chunk
-            chunk.head.path.unlink(missing_ok=True)
+            try:
+                yield chunk
+            finally:
+                chunk.file.close()
+
+
+def _open_unnamed(path: Path) -> tuple[IO[bytes], Path]:
+    """Open a new file and take its name away; return it with a path that still leads to it.
+
+    A log holds prompts: nothing of one may be left behind, even by a run that is killed.
+    """
+    file = path.open("w+b")
+    unnamed = Path(f"/proc/self/fd/{file.fileno()}")
+    if not unnamed.exists():  # no Linux: the folder is removed when the run ends
+        return file, path
+    path.unlink()
+    return file, unnamed
 
 
 def _cut_plain(head: Head, folder: Path, chunk_bytes: int) -> Iterator[Chunk]:
@@ -80,15 +97,14 @@ def _cut_plain(head: Head, folder: Path, chunk_bytes: int) -> Iterator[Chunk]:
             file.seek(start + chunk_bytes)
             file.readline()
             end = min(file.tell(), size)
-            path = folder / f"{start}"
-            with path.open("wb") as out:
-                done = start
-                while done < end and (
-                    moved := os.sendfile(out.fileno(), file.fileno(), done, end - done)
-                ):
-                    done += moved
+            out, path = _open_unnamed(folder / f"{start}")
+            done = start
+            while done < end and (
+                moved := os.sendfile(out.fileno(), file.fileno(), done, end - done)
+            ):
+                done += moved
             unpacked = replace(head, path=path, compression="none")
-            yield Chunk(unpacked, _identify(path), start)
+            yield Chunk(unpacked, _identify(path), start, out)
             start = end
 
 
@@ -99,14 +115,15 @@ def _cut(head: Head, folder: Path, chunk_bytes: int) -> Iterator[Chunk]:
             first = file.readline() if csv else b""
             rest, offset = b"", len(first)
             while True:
-                path = folder / f"{offset}"
-                with path.open("wb") as out:
-                    out.write(first)
-                    size, rest = _fill(file, out, rest, chunk_bytes, quoted=csv)
+                out, path = _open_unnamed(folder / f"{offset}")
+                out.write(first)
+                size, rest = _fill(file, out, rest, chunk_bytes, quoted=csv)
+                out.flush()
                 if not size:
+                    out.close()
                     return
                 unpacked = replace(head, path=path, compression="none")
-                yield Chunk(unpacked, _identify(path), offset)
+                yield Chunk(unpacked, _identify(path), offset, out)
                 offset += size
     except EOFError as error:
         raise truncated(head.path) from error

@@ -16,7 +16,7 @@ _JSON_FORMATS = {
     Container.JSON_OBJECT: "unstructured",
 }
 _PLAIN = re.compile(r"VARCHAR|.*INT.*|DOUBLE|FLOAT|DECIMAL.*|TIMESTAMP.*|DATE")
-_LARGEST_LINE = 1 << 26
+LARGEST_LINE = 1 << 26
 
 
 def record_source(
@@ -58,8 +58,8 @@ def _json(head: Head, log: LogFormat, numbered: bool, typed: bool) -> str:
     listed = ", ".join(f"{name(k)}: {quote(sql_type(v))}" for k, v in columns.items())
     lines = head.container is Container.JSON_LINES
     ignore = lines and not typed
-    largest = _LARGEST_LINE if lines else max(_LARGEST_LINE, 2 * _unpacked_size(head))
-    if lines and head.path.stat().st_size < _LARGEST_LINE:
+    largest = LARGEST_LINE if lines else max(LARGEST_LINE, 2 * _unpacked_size(head))
+    if lines and head.path.stat().st_size < LARGEST_LINE:
         largest = 1 << 24
     reader = (
         f"read_json({quote(str(head.path))}, format='{_JSON_FORMATS[head.container]}',"

@@ -24,7 +24,7 @@ from costplan.ingest.usage.ids import (
     without_duplicates,
 )
 from costplan.ingest.usage.rows import SUSPECT, checked_select, row_select, trusted_select
-from costplan.ingest.usage.source import record_source
+from costplan.ingest.usage.source import LARGEST_LINE, record_source
 from costplan.ingest.usage.tally import Lean, Tally, lean_rows, tally_relation
 
 if TYPE_CHECKING:
@@ -290,11 +290,28 @@ def unreadable(head: Head, error: Exception) -> InputError:
         return truncated(head.path)
     record = re.search(r"at byte \d+ in (?:record/value|line|record|value) (\d+)", message)
     where = f" at record {record.group(1)}" if record else ""
-    advice = ""
-    if "maximum_object_size" in message:
-        where, advice = ": one record is larger than the reader holds", "split the file"
-    fault = Fault(f"not readable as {head.container}{where}", str(head.path), advice=advice)
+    advice, line = "", None
+    if "maximum_object_size" in message or "Out of Memory" in message:
+        where, advice = ": one record is larger than the reader holds", "take that record out"
+        line = _long_line(head) if head.container is Container.JSON_LINES else None
+    fault = Fault(
+        f"not readable as {head.container}{where}", str(head.path), line=line, advice=advice
+    )
     return InputError([fault])
+
+
+def _long_line(head: Head) -> int | None:
+    """Find the first line that is longer than the reader takes."""
+    number, length = 1, 0
+    with open_text_bytes(head.path) as file:
+        while block := file.read(1 << 22):
+            first, *others = block.split(b"\n")
+            length += len(first)
+            for part in others:
+                if length > LARGEST_LINE:
+                    return number
+                number, length = number + 1, len(part)
+    return number if length > LARGEST_LINE else None
 
 
 def _locate(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from costplan.ingest.usage.staging import Counted
 
 VERSION = 2
+_STALE_S = 3600
 _MOST_BYTES = 1 << 27
 """Ids that are put together at most: 16 million, so that memory stays bounded."""
 _EDGE_BYTES = 1 << 16
@@ -53,9 +56,17 @@ class State:
             self.close()
             reason = error.strerror or "cannot be made"
             raise InputError([Fault(f"--state: {reason}", str(folder))]) from error
+        self._sweep()
         self.seen: list[SeenPart] = []
         self.names: set[str] = set()
         self.merges = 0
+
+    def _sweep(self) -> None:
+        """Remove what a killed run was writing; another may be writing there now."""
+        for left in self.folder.glob("*.tmp"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > _STALE_S:
+                    left.unlink()
 
     def close(self) -> None:
         """Remove what was temporary."""
