@@ -70,6 +70,8 @@ def believe(stage: Stage, rows: Sequence[Row]) -> Believed:
 
 def _not_replaced(old: Sequence[Row], rows: Iterable[Row]) -> list[Row]:
     """Leave out earlier answers to what the probe has asked again."""
+    if not old:
+        return []
     asked = {(row.task_class, row.question, row.option) for row in rows}
     return [row for row in old if (row.task_class, row.question, row.option) not in asked]
 

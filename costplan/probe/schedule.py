@@ -33,6 +33,11 @@ COVER = 0.7
 """Part of a class's gain that the options asked in a round must carry."""
 TOP_SHARE = 0.25
 """Part of the classes, best first, that get a step in a round."""
+EVEN_OPTIONS = 2.0
+"""A class with M options keeps each of them at this many M-ths of the questions that even asking
+would have come to for the same dollars."""
+EVEN_PART = 4
+"""A round of even asking brings a quarter more questions."""
 SHORTFALL = 3.0
 """What a point of accuracy below a class's floor costs, in points."""
 TOLERANCE = 0.003
@@ -176,7 +181,7 @@ def advise(
     askable = sorted({step.class_index for step in steps})
     settled = bool((aim.weight * evpi)[askable].sum() < tolerance)
     top = max(1, -int(-len(evpi) * TOP_SHARE // 1))
-    chosen = () if settled else steps[:top]
+    chosen = () if settled else _with_laggards(steps[:top], aim, asking)
     return Advice(chosen, evpi, best_share, price, plan.shares, settled)
 
 
@@ -249,6 +254,57 @@ def _steps(gain: Array, shares: Array, value: Array, asking: Asking) -> tuple[St
         if steps:
             return tuple(step for _, _, step in sorted(steps, key=lambda entry: entry[:2]))
     return ()
+
+
+def _with_laggards(steps: Sequence[Step], aim: Aim, asking: Asking) -> tuple[Step, ...]:
+    """Bring along what lags far behind even asking for the same dollars.
+
+    Beliefs from few answers may be wrong in ways that they cannot tell. With M options in play
+    none falls below 2/M of the questions that even asking would have come to, so that even asking
+    is never better than by M/2; where no class has more than two, it is what is done.
+    """
+    import numpy as np
+
+    reach = asking.asked.copy()
+    for step in steps:
+        for m, up_to in step.up_to:
+            reach[step.class_index, m] = up_to
+    playing = aim.may & (reach > 0)
+    if asking.closed is not None:
+        playing &= ~asking.closed
+    if not steps or not playing.any():
+        return tuple(steps)
+    if playing.sum(1).max() <= EVEN_OPTIONS:
+        left = playing & (asking.asked < asking.available[:, None])
+        behind = int(asking.asked[left].min(initial=int(asking.available.max())))
+        even, reach = behind + max(2.0, behind / EVEN_PART), asking.asked
+    else:
+        even = _even_questions(reach, playing, asking)
+    part = np.minimum(1.0, EVEN_OPTIONS / np.maximum(playing.sum(1), 1))
+    least = np.minimum((part * even).astype(np.int64), asking.available)
+    late = playing & (reach < least[:, None])
+    reach = np.where(late, least[:, None], reach)
+    first = [step.class_index for step in steps if (reach > asking.asked)[step.class_index].any()]
+    order = list(dict.fromkeys([*first, *late.any(1).nonzero()[0].tolist()]))
+    return tuple(_step_to(c, reach[c], asking) for c in order) or tuple(steps)
+
+
+def _even_questions(reach: Counts, playing: Mask, asking: Asking) -> float:
+    """Give the questions that even asking comes to for the dollars of reach."""
+    import numpy as np
+
+    usd = np.where(playing, asking.ask_usd, 0.0)
+    counts = np.unique(np.append(asking.available, 0))
+    cost = [float((usd * np.minimum(n, asking.available)[:, None]).sum()) for n in counts]
+    return float(np.interp(float((usd * reach).sum()), cost, counts))
+
+
+def _step_to(c: int, reach: Counts, asking: Asking) -> Step:
+    """Ask options of a class until each has answered so many."""
+    more = reach - asking.asked[c]
+    options = [int(m) for m in (more > 0).nonzero()[0]]
+    usd = float((more * asking.ask_usd[c])[options].sum())
+    return Step(c, tuple((m, int(reach[m])) for m in options), usd)
 
 
 def _step(

@@ -1,0 +1,98 @@
+"""How many dollars the schedule needs for as good a plan as even asking.
+
+    python -m benchmarks.probe.allocation          # the tables of real outcomes
+    python -m benchmarks.probe.allocation --drawn  # drawn tables: the ones to tune on
+
+The constants of the schedule are chosen on drawn tables alone; what is reported are tables of
+real outcomes, which no constant has seen since.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from multiprocessing import Pool
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: the work is split by processes
+
+import numpy as np
+
+from benchmarks.probe.race import Race, race
+from benchmarks.probe.worlds import SHARED, World, drawn_world, parts, shared_worlds
+
+FRACTIONS = (0.3, 0.8)
+"""Ceilings, as parts of what the best single option costs."""
+OPTIONS = (2, 3, 5, 10, 20)
+SEED = 20261125
+LOSS = 1.1
+"""Ratio from which a comparison is lost by more than a tenth."""
+
+
+def shared_parts(sets: int) -> Iterator[World]:
+    """Give the tables whole, and sets of their options."""
+    for world in shared_worlds():
+        yield world
+        for options in OPTIONS:
+            if options < world.score[0].shape[1]:
+                yield from parts(world, options, sets, SEED)
+
+
+def drawn(sets: int) -> Iterator[World]:
+    """Give drawn tables."""
+    for options in (*OPTIONS, 32):
+        for number in range(sets):
+            yield drawn_world(SEED + number, options)
+
+
+def run(job: tuple[World, float, int]) -> Race:
+    """Run a race."""
+    world, fraction, reps = job
+    return race(world, fraction, reps, SEED)
+
+
+def line(name: str, races: list[Race]) -> str:
+    """Sum up races."""
+    ratios = np.array([ratio for found in races for ratio in found.ratios])
+    control = np.array([ratio for found in races for ratio in found.control])
+    stops = [found.stop for found in races]
+    if not len(ratios):
+        return f"{name:24}  even asking gains nothing after 15 questions"
+    return (
+        f"{name:24} {len(ratios):5} {np.median(ratios):7.2f} {np.mean(ratios > LOSS):7.0%}"
+        f" {np.median(control):9.2f} {np.mean(control > LOSS):7.0%}"
+        f" {np.mean([stop.usd_part for stop in stops]):8.0%}"
+        f" {100 * np.mean([stop.lost for stop in stops]):8.2f}"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--drawn", action="store_true")
+    parser.add_argument("--reps", type=int, default=24)
+    parser.add_argument("--sets", type=int, default=3)
+    parser.add_argument("--options", type=int, nargs="+")
+    chosen = parser.parse_args()
+    if not chosen.drawn and not SHARED.exists():
+        sys.exit("shared reference data is not beside the repository")
+    worlds = list((drawn if chosen.drawn else shared_parts)(chosen.sets))
+    if chosen.options:
+        worlds = [world for world in worlds if world.score[0].shape[1] in chosen.options]
+    jobs = [(world, fraction, chosen.reps) for world in worlds for fraction in FRACTIONS]
+    print(f"{'':24} compared  ratio    lost | even: ratio  lost | stop:  usd  points", flush=True)
+    races: list[Race] = []
+    with Pool(2) as pool:
+        for found in pool.imap(run, jobs):
+            races.append(found)
+            print(line(f"{found.world} at {found.fraction}", [found]), file=sys.stderr, flush=True)
+    for options in sorted({found.options for found in races}):
+        print(line(f"{options} options", [f for f in races if f.options == options]))
+    for name in dict.fromkeys(found.world for found in races):
+        if " of " not in name and not chosen.drawn:
+            print(line(name, [f for f in races if f.world == name]))
+
+
+if __name__ == "__main__":
+    main()
