@@ -31,7 +31,10 @@ LONG_TOKEN_BYTES = 8
 UNREAD_VERDICTS = 4
 """Answers of a judge without a verdict, and none with one, after which it is given up."""
 SAME_REFUSALS = 3
-"""Bad requests in a row, without one answer, after which a setting is given up."""
+"""Bad requests in a row after which a setting is given up."""
+VAIN_ASKS = 5
+"""Questions in a row that stayed without an answer, however often they were sent, after which a
+setting is given up: a provider that is down costs hours, and calls that hang cost money."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +163,7 @@ class Desk:
         self.patience = patience or Patience()
         self.stopped: dict[tuple[str, str] | str, str] = {}
         self.silent: dict[tuple[str, str], str] = {}
-        self._refused: dict[tuple[str, str], int] = {}
+        self._in_vain: dict[tuple[str, str], int] = {}
         self._unread: dict[tuple[str, str], int] = {}
         self._read: set[tuple[str, str]] = set()
 
@@ -188,7 +191,7 @@ class Desk:
         except CallError as fault:
             self._note(asked.contender, fault)
             return Outcome(asked, Ended.FAILED, reason=f"{fault.kind}: {fault}", again=again)
-        self._refused.pop(asked.contender.name, None)
+        self._in_vain.pop(asked.contender.name, None)
         kept = self.journal.tally.replies[asked.key]
         if not needs_more(asked.question.grader):
             return Outcome(asked, Ended.ANSWERED, kept, again=again)
@@ -345,11 +348,13 @@ class Desk:
             self.stopped.setdefault(contender.provider, f"{fault.kind}: {fault}")
         elif fault.kind in STOPS_SETTING:
             self.stopped.setdefault(contender.name, f"{fault.kind}: {fault}")
-        elif fault.kind is FaultKind.BAD_REQUEST:
-            count = self._refused.get(contender.name, 0) + 1
-            self._refused[contender.name] = count
-            if count >= SAME_REFUSALS:
-                self.stopped.setdefault(contender.name, f"{fault.kind}: {fault}")
+        else:
+            count = self._in_vain.get(contender.name, 0) + 1
+            self._in_vain[contender.name] = count
+            refused = fault.kind is FaultKind.BAD_REQUEST
+            if count >= (SAME_REFUSALS if refused else VAIN_ASKS):
+                said = f"{fault.kind}: {fault} ({count} questions in a row)"
+                self.stopped.setdefault(contender.name, said)
 
 
 def _mark_facts(found: Mark, question: Question) -> dict[str, Any]:

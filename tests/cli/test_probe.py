@@ -111,9 +111,14 @@ def test_the_outcomes_are_evidence_for_the_next_plan(world, costplan):
 
 
 def test_a_grid_asks_everything_evenly(world):
-    """--grid asks every question of every setting."""
+    """--grid asks every question of every setting, in one order, question by question."""
     folder, workload, questions, log = world
-    out, _ = run(folder, workload, questions, "--max-usd", "0.5", "--grid", "--json")
+    one = ("--max-usd", "0.5", "--grid", "--workers", "1", "--json")
+    out, _ = run(folder, workload, questions, *one)
+    asked = [(line["prompt"], line["effort"]) for line in served(log)]
+    low, high = ([prompt for prompt, at in asked if at == effort] for effort in ("low", "high"))
+    assert low == high
+    assert [prompt for prompt, _ in asked] == [prompt for prompt in low for _ in range(2)]
     facts = json.loads(out)
     assert len(served(log)) == 48
     assert {option["n"] for each in facts["classes"] for option in each["options"]} == {12}

@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import itertools
 import json
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -81,8 +83,11 @@ def reply(status, body, headers=(), kind="application/json"):
 class FaultServer:
     """Serves Chat Completions with faults at given rates."""
 
-    def __init__(self, rates=None, *, seed=1, upstream=None, log=None, delay_s=0.0, hang_s=30.0):
+    def __init__(
+        self, rates=None, *, seed=1, upstream=None, log=None, delay_s=0.0, hang_s=30.0, script=()
+    ):
         self.rates = rates or {}
+        self.script = itertools.cycle(script) if script else None
         self.random = random.Random(seed)
         self.upstream = upstream
         self.log = log
@@ -104,6 +109,8 @@ class FaultServer:
         self.server.close()
 
     def _fate(self):
+        if self.script:
+            return next(self.script)
         drawn, above = self.random.random(), 0.0
         for fate, rate in self.rates.items():
             above += rate
@@ -137,7 +144,7 @@ class FaultServer:
         """Answer one request as fate has it; whether the connection goes on."""
         self.seen += 1
         fate = self._fate()
-        self.fates[fate] += 1
+        self.fates[fate] = self.fates.get(fate, 0) + 1
         began = time.perf_counter()
         if self.delay_s:
             # not in step, else all calls would come back at once
@@ -150,6 +157,7 @@ class FaultServer:
             "error": reply(500, b'{"error": {"message": "oops"}}'),
             "wrong_json": reply(200, b'{"id": "c1", "choi'),
             "empty": reply(200, b""),
+            "refused": reply(400, b'{"error": {"message": "no such parameter"}}'),
         }
         if b'"bankrupt"' in body:
             fate, plain["broke"] = "broke", reply(402, b'{"error": {"message": "no credit"}}')
@@ -179,7 +187,7 @@ class FaultServer:
         prompt = asked["messages"][-1]["content"]
         effort = asked.get("reasoning_effort", "")
         if self.upstream:
-            return await self._forward(first, body)
+            return await self._forward(first, body, fate)
         data, tokens, prompt_tokens = completion(asked["model"], prompt, effort)
         line = {
             "model": asked["model"],
@@ -196,7 +204,7 @@ class FaultServer:
         spent = [("openai-processing-ms", str(round(1000 * (time.perf_counter() - began))))]
         return reply(200, data, spent, kind="text/event-stream")
 
-    async def _forward(self, first, body):
+    async def _forward(self, first, body, fate):
         """Ask the server behind and give its reply as it came."""
         parts = urlsplit(self.upstream)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -205,7 +213,8 @@ class FaultServer:
         writer.write(head.encode() + body)
         data = await reader.read()
         writer.close()
-        self.served.append(json.loads(body))
+        tokens = re.findall(rb'"completion_tokens":\s*(\d+)', data)
+        self.served.append({"fate": fate, "output": int(tokens[-1]) if tokens else 0})
         return data
 
 

@@ -14,17 +14,21 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from bench_desk import EFFORTS, KEY, PRICE, questions, run
+from bench_desk import EFFORTS, KEY, PRICE, contender, questions, run
 from fault_server import FATES, FaultServer, answer_to
 
 from costplan.domain.errors import InputError
 from costplan.files.outcomes import read_outcomes
-from costplan.probe.desk import Ended
+from costplan.probe.budget import Budget
+from costplan.probe.desk import Ask, Desk, Ended, ask_all
 from costplan.probe.graders import Command, Numeric
 from costplan.probe.journal import Journal
 from costplan.probe.records import read_tally
 from costplan.probe.replay import replay
 from costplan.probe.results import outcome_rows, points, write_outcomes
+from costplan.providers.limits import Gate
+from costplan.providers.retry import Patience
+from costplan.providers.transport import Client
 
 HERE = Path(__file__).parent
 GROWTH = 400
@@ -101,12 +105,13 @@ def test_every_fault_ends_with_every_question_answered_within_the_cap(tmp_path, 
     """With a tenth of each fault everything is answered, and the cap holds for the bill."""
     rates = dict.fromkeys(FATES, 0.1) if fate == "all" else {fate: 0.3}
     asked = questions(20)
+    timeout_s = 0.6 if "hang" in rates else 10.0  # a busy machine is slow to answer too
 
     async def go():
         async with FaultServer(rates, seed=7, hang_s=5) as server:
             outcomes = []
             tally, budget, _ = await run(
-                server.url, tmp_path / "j", asked, "2", told=outcomes.append, timeout_s=0.4
+                server.url, tmp_path / "j", asked, "2", told=outcomes.append, timeout_s=timeout_s
             )
             return tally, budget, server, outcomes
 
@@ -431,3 +436,29 @@ def test_a_full_disk_loses_no_paid_reply_and_sends_nothing_more(tmp_path):
         assert not tally.open
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(("fate", "most"), [("error", 20), ("reset", 20), ("refused", 6)])
+def test_a_setting_that_never_answers_is_given_up(tmp_path, fate, most):
+    """After a few questions in a row without an answer the rest is not asked, and says why."""
+    asked = questions(80)
+    told = []
+    patience = Patience(attempts=3, first_s=0.001, most_s=0.002)
+
+    async def go():
+        async with FaultServer({fate: 1.0}) as server:
+            with Journal(tmp_path / "j", ballast=0) as journal:
+                async with Client(environ={"BENCH_KEY": KEY}) as client:
+                    option = contender(client, server.url, "low", gate=Gate(start=4, most=4))
+                    desk = Desk(journal, Budget(Decimal(9)), folder=tmp_path, patience=patience)
+                    asks = [Ask(question, option) for question in asked]
+                    await ask_all(desk, asks, workers=4, told=told.append)
+            return server.seen, desk.stopped
+
+    seen, stopped = asyncio.run(go())
+    ended = [outcome.ended for outcome in told]
+    assert set(ended) == {Ended.FAILED, Ended.STOPPED}
+    assert ended.count(Ended.FAILED) <= most
+    assert seen <= 3 * most
+    assert "questions in a row" in stopped["m", "low"]
+    assert len(ended) == 80

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from decimal import Decimal
+from itertools import zip_longest
 
 import pytest
 from bench_desk import PATIENCE, PRICE
-from fault_server import FaultServer
+from fault_server import FATES, FaultServer
 from llama_server import MODEL, installed, llama_server
 
 from costplan.probe.budget import Budget, Tariff, most_input_tokens
@@ -67,11 +68,14 @@ def metrics(url):
 
 def test_a_probe_through_faults_agrees_with_the_servers_own_counters(tmp_path):
     """Calls, tokens, money and marks of a real probe equal what server and texts say."""
-    rates = {"limited_hint": 0.1, "error": 0.1, "reset": 0.1, "empty": 0.1, "wrong_json": 0.1}
+    script = [fate for pair in zip_longest(FATES, ["ok"] * 5) for fate in pair if fate]
     outcomes = []
 
     async def go(url):
-        async with FaultServer(rates, seed=5, upstream=url) as proxy, Client() as client:
+        async with (
+            FaultServer(script=script, upstream=url, hang_s=1.0) as proxy,
+            Client() as client,
+        ):
             with Journal(tmp_path / "j", keep_texts=True, ballast=0) as journal:
                 budget = Budget(Decimal("0.5"))
                 desk = Desk(journal, budget, folder=tmp_path, patience=PATIENCE)
@@ -87,11 +91,19 @@ def test_a_probe_through_faults_agrees_with_the_servers_own_counters(tmp_path):
         tally, budget, proxy, asks = asyncio.run(go(url))
         counted = metrics(url)
     assert [outcome.ended for outcome in outcomes] == [Ended.ANSWERED] * 12
-    assert sum(count for fate, count in proxy.fates.items() if fate != "ok") > 0
+    assert all(proxy.fates[fate] > 0 for fate in FATES)
     assert tally.calls == proxy.seen
-    assert len(proxy.served) == 12
+    # what was cut on its way is on the server's bill, and on ours at its worst
+    whole = [line["output"] for line in proxy.served if line["fate"] == "ok"]
+    cut = [line for line in proxy.served if line["fate"] == "cut"]
+    assert len(whole) == 12
+    assert len(proxy.served) == 12 + len(cut)
     replies = list(tally.replies.values())
-    assert sum(kept.tokens[1] for kept in replies) == counted["tokens_predicted_total"]
+    assert sorted(kept.tokens[1] for kept in replies) == sorted(whole)
+    made = sum(line["output"] for line in proxy.served)
+    assert made == counted["tokens_predicted_total"]
+    least = sum((kept.usd for kept in replies), Decimal(0))
+    assert tally.spent_usd >= least + len(cut) * Decimal(CAP * 10) / 10**6
     for asked in asks:
         assert tally.replies[asked.key].tokens[0] <= most_input_tokens(asked.request)
         assert tally.replies[asked.key].tokens[1] <= CAP
