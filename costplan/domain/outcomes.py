@@ -22,6 +22,8 @@ OPTIONAL_COLUMNS = (
     "reasoning_tokens", "cached_input_tokens", "truncated", "refused", "error",
     "answer", "accepted", "confidence",
 )  # fmt: skip
+KNOWN = "known_"
+"""How columns begin that say what is known of a question before the call."""
 SHARE_COLUMNS = ("correct", "truncated", "refused", "accepted", "confidence")
 """Columns that hold 0 to 1, or yes and no."""
 
@@ -90,6 +92,8 @@ class Outcomes:
     """Seconds of the row, (rows,); NaN unknown."""
     extra: Mapping[str, Floats] = field(default_factory=dict)
     """Optional columns that hold numbers or flags, each (rows,); NaN unknown."""
+    known: Mapping[str, Labels] = field(default_factory=dict)
+    """What is known of a question before the call, by the names of their columns; "" unknown."""
     notes: tuple[Note, ...] = ()
     """What was odd in the source and what was done about it."""
 
@@ -133,6 +137,11 @@ class Outcomes:
                 for k in OPTIONAL_COLUMNS
                 if k in columns and k != "error"
             },
+            known={
+                k: Labels.of(["" if _is_blank(value) else str(value).strip() for value in values])
+                for k, values in columns.items()
+                if k.startswith(KNOWN)
+            },
         )
 
     def take(self, rows: Codes) -> Outcomes:
@@ -154,6 +163,7 @@ class Outcomes:
             usd=self.usd[rows],
             latency_s=self.latency_s[rows],
             extra={name: values[rows] for name, values in self.extra.items()},
+            known={name: labels(column) for name, column in self.known.items()},
             notes=self.notes,
         )
 
@@ -175,8 +185,14 @@ class Outcomes:
                 "cost_usd": self.usd,
                 "latency_s": self.latency_s,
                 **self.extra,
+                **{name: column.decode() for name, column in self.known.items()},
             }
         )
+
+
+def _is_blank(value: object) -> bool:
+    # NaN is a blank that went through numbers.
+    return value is None or value != value  # noqa: PLR0124
 
 
 def code_answers(answers: Sequence[object]) -> Floats:

@@ -18,6 +18,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from costplan.domain.numbers import Fraction, NotNegative, Number, Positive, WholePositive
+from costplan.domain.outcomes import KNOWN
 from costplan.domain.record import Record
 
 OptionName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -197,18 +198,21 @@ class Bucket(Record):
     share: Fraction | None = None
     """Share of the class's requests; absent: counted from the outcomes."""
     up_to: Positive | None = None
-    """Upper end of the bucket where `by` is a number; absent on the last one."""
+    """Upper end of the bucket where `by` is input_tokens or a known_* column of numbers; absent on
+    the last one."""
 
 
 class Route(Record):
     """Difficulty known before the call decides who answers."""
 
     by: Annotated[str, Field(min_length=1)]
-    """What is known: `input_tokens` and `dataset` are read from outcomes; `learned` is the chance
-    that the first bucket's setting is right, learned from both, surest bucket first, and needs the
-    buckets' shares, as does any other name, such as a customer tier or a log's column."""
+    """What is known: `input_tokens`, `dataset` and any column `known_...` are read from outcomes;
+    `learned` is the chance that the first bucket's setting is right, learned from all of them,
+    surest bucket first, and needs the buckets' shares, as does any other name, such as a customer
+    tier or a log's column."""
     buckets: Annotated[dict[Annotated[str, Field(min_length=1)], Bucket], Field(min_length=2)]
-    """Buckets by name; by rising up_to where `by` is input_tokens."""
+    """Buckets by name; by rising up_to where there is one. Buckets of a known_* column without
+    up_to are named by its values."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -219,15 +223,17 @@ class Route(Record):
         if known and sum(known) != 1:
             raise ValueError(f"the shares add up to {sum(known)}, not 1")
         ends = [bucket.up_to for bucket in self.buckets.values()]
-        if self.by == "input_tokens":
+        counted = self.by in ("input_tokens", "dataset") or self.by.startswith(KNOWN)
+        numbers = self.by.startswith(KNOWN) and any(end is not None for end in ends)
+        if self.by == "input_tokens" or numbers:
             bounds = [end for end in ends[:-1] if end is not None]
             if len(bounds) != len(ends) - 1 or ends[-1] is not None:
                 raise ValueError("every bucket but the last needs up_to")
             if bounds != sorted(set(bounds)):
                 raise ValueError("buckets must rise in up_to")
         elif any(end is not None for end in ends):
-            raise ValueError("up_to goes with by: input_tokens")
-        if not known and self.by not in ("input_tokens", "dataset"):
+            raise ValueError(f"up_to goes with by: input_tokens or {KNOWN}...")
+        if not known and not counted:
             raise ValueError(f"outcomes do not hold {self.by}: give every bucket its share")
         return self
 

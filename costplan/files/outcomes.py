@@ -12,23 +12,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.outcomes import (
     COLUMNS,
+    KNOWN,
     NUMBER_COLUMNS,
     OPTIONAL_COLUMNS,
     SHARE_COLUMNS,
     TEXT_COLUMNS,
-    Labels,
     Note,
     Outcomes,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from costplan.files.outcome_rows import count_once, find_contradictions, join_spellings
 
 MAX_BYTES = 1 << 30
 """Uncompressed size that is refused, to keep the reader's memory bounded."""
@@ -79,7 +76,8 @@ def read_outcomes(*paths: Path | str) -> Outcomes:
     Raises InputError with the faults of all files. Blank tokens, dollars and seconds stay unknown.
     Rows that are equal in everything count once; rows that answer the same question with the same
     option and sample differently are averaged as repeated samples; spellings of one class, model
-    or setting that differ only in case or spaces are joined. Each is noted.
+    or setting that differ only in case or spaces are joined. Each is noted. Columns named known_*
+    say what is known of a question before the call; its rows must agree.
     """
     readings = [_read(Path(path)) for path in paths]
     faults = [fault for reading in readings for fault in reading.all_faults()]
@@ -96,9 +94,10 @@ def read_outcomes(*paths: Path | str) -> Outcomes:
             blank = [math.nan] * len(reading.text["model"])
             values += reading.numbers.get(name, blank)
         columns[name] = values
-    if any("answer" in reading.text for reading in readings):
-        given = (r.text.get("answer", [""] * len(r.text["model"])) for r in readings)
-        columns["answer"] = [answer for answers in given for answer in answers]
+    for name in sorted({name for reading in readings for name in reading.text}):
+        if name == "answer" or name.startswith(KNOWN):
+            given = (r.text.get(name, [""] * len(r.text["model"])) for r in readings)
+            columns[name] = [cell for cells in given for cell in cells]
     assert all(len(column) == size for column in columns.values())
     notes = tuple(
         Note(
@@ -110,7 +109,10 @@ def read_outcomes(*paths: Path | str) -> Outcomes:
         if reading.backwards
     )
     outcomes = replace(Outcomes.of_columns(columns), notes=notes)
-    return _without_repeats(_one_spelling(outcomes))
+    outcomes = join_spellings(outcomes)
+    if contradictions := find_contradictions(outcomes, " + ".join(map(str, paths))):
+        raise InputError(contradictions)
+    return count_once(outcomes)
 
 
 def _read(path: Path) -> _Reading:
@@ -191,9 +193,13 @@ def _header_holds(header: Sequence[str], reading: _Reading) -> bool:
     known = (*COLUMNS, *OPTIONAL_COLUMNS)
     missing = [name for name in COLUMNS if name not in header]
     for name in dict.fromkeys(header):
-        if name not in known:
+        if name not in known and not (name.startswith(KNOWN) and name != KNOWN):
             near = difflib.get_close_matches(name, missing or OPTIONAL_COLUMNS, 1)
-            advice = f"did you mean {near[0]!r}?" if near else "leave the column out"
+            advice = (
+                f"did you mean {near[0]!r}?"
+                if near
+                else f"leave it out, or call it {KNOWN}... if it is known before the call"
+            )
             reading.fault(f"unknown column {name!r}", 1, advice)
         if header.count(name) > 1:
             reading.fault(f"column {name!r} stands {header.count(name)} times", 1)
@@ -221,7 +227,7 @@ def _take_chunk(
     for name, cells in zip(header, zip(*(row for _, row in good), strict=True), strict=True):
         if name in TEXT_COLUMNS:
             reading.text[name] += _text_cells(name, cells, lines, reading)
-        elif name == "answer":
+        elif name == "answer" or name.startswith(KNOWN):
             reading.text.setdefault(name, []).extend(cells)
         elif name != "error":
             column = reading.numbers.setdefault(name, [])
@@ -293,108 +299,3 @@ def _expected(name: str, top: float) -> str:
     if top == 1.0:
         return "expected a number from 0 to 1"
     return "expected a number of at least 0, or blank where unknown"
-
-
-def _one_spelling(outcomes: Outcomes) -> Outcomes:
-    """Join spellings that differ only in case or spaces under the most frequent one."""
-    notes: list[Note] = list(outcomes.notes)
-    task_class, found = _respell(outcomes.task_class)
-    notes += [Note("spelling", f"class {text}", keep) for text, keep in found]
-    model, found = _respell(outcomes.model)
-    notes += [Note("spelling", f"model {text}") for text, _ in found]
-    setting, found = _respell(outcomes.setting)
-    notes += [Note("spelling", f"setting {text}") for text, _ in found]
-    return replace(
-        outcomes, task_class=task_class, model=model, setting=setting, notes=tuple(notes)
-    )
-
-
-def _respell(labels: Labels) -> tuple[Labels, list[tuple[str, str]]]:
-    """Join spellings; give the message and the kept name of each join."""
-    import numpy as np
-
-    groups: dict[str, list[int]] = {}
-    for i, name in enumerate(labels.names):
-        groups.setdefault(" ".join(name.split()).casefold(), []).append(i)
-    if len(groups) == len(labels.names):
-        return labels, []
-    counts = np.bincount(labels.codes, minlength=len(labels.names))
-    to = np.arange(len(labels.names))
-    found = []
-    for members in groups.values():
-        keep = max(members, key=lambda i: (counts[i], labels.names[i]))
-        for i in members:
-            to[i] = keep
-            if i != keep:
-                text = (
-                    f"{labels.names[i]!r} ({counts[i]} rows) is counted as "
-                    f"{labels.names[keep]!r} ({counts[keep]} rows)"
-                )
-                found.append((text, labels.names[keep]))
-    kept = sorted(set(to.tolist()))
-    place = np.zeros(len(labels.names), dtype=np.int64)
-    place[kept] = np.arange(len(kept))
-    names = tuple(labels.names[i] for i in kept)
-    return Labels(names, place[to[labels.codes]]), found
-
-
-def _without_repeats(outcomes: Outcomes) -> Outcomes:
-    """Count equal rows once, and note rows that answer the same thing differently."""
-    import numpy as np
-
-    key = _row_keys(outcomes)
-    order = np.argsort(key, kind="stable")
-    same = np.flatnonzero(key[order][1:] == key[order][:-1]) + 1
-    if not len(same):
-        return outcomes
-    values = np.stack(
-        [outcomes.correct, outcomes.input_tokens, outcomes.output_tokens, outcomes.usd,
-         outcomes.latency_s, *outcomes.extra.values()]
-    )  # fmt: skip
-    first: dict[int, list[int]] = {}
-    for i in sorted({*same.tolist(), *(same - 1).tolist()}):
-        first.setdefault(int(key[order[i]]), []).append(int(order[i]))
-    drop: list[int] = []
-    differing: dict[int, int] = {}
-    for rows in first.values():
-        seen: list[int] = []
-        for row in sorted(rows):
-            if any(np.array_equal(values[:, row], values[:, s], equal_nan=True) for s in seen):
-                drop.append(row)
-            else:
-                seen.append(row)
-        if len(seen) > 1:
-            code = int(outcomes.task_class.codes[seen[0]])
-            differing[code] = differing.get(code, 0) + 1
-    notes = list(outcomes.notes)
-    if drop:
-        notes.append(Note("duplicate-rows", f"{len(drop)} rows are repeated and count once"))
-    for code, count in sorted(differing.items()):
-        name = outcomes.task_class.names[code]
-        notes.append(
-            Note(
-                "conflicting-rows",
-                f"{count} answers of class {name!r} are given more than once with different "
-                "values; they are averaged as repeated samples",
-                name,
-            )
-        )
-    keep = np.setdiff1d(np.arange(len(outcomes)), np.array(drop, dtype=np.int64))
-    return replace(outcomes.take(keep), notes=tuple(notes))
-
-
-def _row_keys(outcomes: Outcomes) -> NDArray[np.int64]:
-    """Number the distinct (question, option, sample) of the rows."""
-    import numpy as np
-
-    key = outcomes.dataset.codes
-    for codes in (
-        outcomes.task_class.codes,
-        outcomes.question.codes,
-        outcomes.model.codes,
-        outcomes.setting.codes,
-        np.unique(outcomes.sample, return_inverse=True)[1],
-    ):
-        joined = key * (int(codes.max()) + 1) + codes
-        key = np.unique(joined, return_inverse=True)[1] if joined.max() > 1 << 40 else joined
-    return np.asarray(key, dtype=np.int64)

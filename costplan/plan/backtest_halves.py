@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from costplan.evidence.cells import Answers
     from costplan.evidence.estimates import Estimates
+    from costplan.policies.measured import Evidence
     from costplan.policies.table import Table
 
     Array = NDArray[np.float64]
@@ -79,6 +80,31 @@ class Halves:
                 seen.append(table.take(np.sort(mine[:half])))
                 held.append(table.take(np.sort(mine[half:])))
             yield Half(estimate_cells(count_cells(self.answers, keep)), seen, held)
+
+    def name(self, table: Table) -> Evidence:
+        """Take one half of a class as it came: settings are named by their place."""
+        from costplan.policies.measured import Evidence
+
+        return Evidence(table, {str(m): s for m, s in enumerate(self.answers.options)})
+
+    def believe(self, half: Half, c: int, confidence: float) -> Evidence:
+        """Believe what the planning half shows of a class, for questions as many as the other."""
+        from costplan.evidence.belief import widening
+        from costplan.policies.estimate import Trust
+        from costplan.policies.joint import measure_dependence
+
+        seen, row = half.seen[c], self.places[c]
+        mean, usable = half.estimates.mean[row], half.estimates.usable[row]
+        believed = {
+            setting: float(mean[m]) for m, setting in enumerate(self.answers.options) if usable[m]
+        }
+        return replace(
+            self.name(seen),
+            believed=believed,
+            dependence=measure_dependence(seen),
+            trust=Trust(confidence, widening(len(seen.questions))),
+            future_questions=float(len(half.held[c].questions)),
+        )
 
 
 def _widen(table: Table, answers: Answers) -> Table:

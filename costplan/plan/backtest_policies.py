@@ -9,7 +9,7 @@ takes is also judged alone: does its own interval hold what the other half shows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from costplan.policies.measured import Evidence
     from costplan.policies.picking import Rates
     from costplan.policies.table import Table
 
@@ -291,34 +290,8 @@ def _judge_alone(
         true = priced | {"hardness": check.hardness}
         came = Policy.model_validate({"cascade": {"steps": steps, "check": true}})
         try:
-            promise = evaluate(promised, _evidence(halves, half, int(c)))
-            real = evaluate(came, _settings_of(halves, half.held[int(c)])).replayed
+            promise = evaluate(promised, halves.believe(half, int(c), CONFIDENCE))
+            real = evaluate(came, halves.name(half.held[int(c)])).replayed
         except NotMeasured:
             continue
         yield promise.accuracy.low <= real <= promise.accuracy.high
-
-
-def _settings_of(halves: Halves, table: Table) -> Evidence:
-    from costplan.policies.measured import Evidence
-
-    return Evidence(table, {str(m): s for m, s in enumerate(halves.answers.options)})
-
-
-def _evidence(halves: Halves, half: Half, c: int) -> Evidence:
-    """Believe what the planning half shows of a class."""
-    from costplan.evidence.belief import widening
-    from costplan.policies.estimate import Trust
-    from costplan.policies.joint import measure_dependence
-
-    seen, row = half.seen[c], halves.places[c]
-    mean, usable = half.estimates.mean[row], half.estimates.usable[row]
-    believed = {
-        setting: float(mean[m]) for m, setting in enumerate(halves.answers.options) if usable[m]
-    }
-    return replace(
-        _settings_of(halves, seen),
-        believed=believed,
-        dependence=measure_dependence(seen),
-        trust=Trust(CONFIDENCE, widening(len(seen.questions))),
-        future_questions=float(len(half.held[c].questions)),
-    )

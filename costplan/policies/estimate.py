@@ -106,13 +106,20 @@ def standard_error(values: Array) -> float:
 
 
 def between(mean: float, sd: float, trust: Trust, grade: Grade) -> Estimate:
-    """Give an accuracy with its interval, which bends at 0 and 1 (a normal one in logits)."""
+    """Give an accuracy with its interval, which bends at 0 and 1 (a normal one in logits).
+
+    Within a standard deviation of 0 or 1 it reaches to there: nothing seen excludes it.
+    """
     mean = min(max(mean, 0.0), 1.0)
     edge = min(max(sd, 1e-6), 0.5)
     inner = min(max(mean, edge), 1 - edge)
     centre = math.log(inner / (1 - inner))
     reach = trust.reach * sd / (inner * (1 - inner))
     low, high = (_sigmoid(centre + sign * reach) for sign in (-1, 1))
+    if mean < edge:
+        low = 0.0
+    if mean > 1 - edge:
+        high = 1.0
     return Estimate(mean, min(low, mean), max(high, mean), grade)
 
 

@@ -11,7 +11,7 @@ from costplan.domain.policy import Policy
 from costplan.policies.estimate import PolicyEstimate
 from costplan.policies.measured import Evidence, believe_cascade, judge, play_cascade
 from costplan.policies.repeated import play_best_of, play_vote
-from costplan.policies.routes import play_route
+from costplan.policies.routes import believe_route, play_route
 
 
 def evaluate(policy: Policy, evidence: Evidence) -> PolicyEstimate:
@@ -25,5 +25,6 @@ def evaluate(policy: Policy, evidence: Evidence) -> PolicyEstimate:
         believe = believe_cascade(policy.cascade, played, evidence)
         return judge(policy, played, evidence, believe)
     if policy.route is not None:
-        return judge(policy, play_route(policy.route, evidence), evidence)
+        played = play_route(policy.route, evidence)
+        return judge(policy, played, evidence, believe_route(policy.route, evidence))
     raise ValueError("proposals are made by `propose`, not evaluated")

@@ -16,6 +16,7 @@ from costplan.policies.facts import NotMeasured
 from costplan.policies.joint import pair_accuracies
 from costplan.policies.measured import Evidence
 from costplan.policies.picking import Rates
+from costplan.policies.propose_routes import list_routes
 from costplan.policies.table import Array
 
 LEAST_GAIN = 0.001
@@ -27,20 +28,28 @@ MOST_ON_HULL = 6
 
 
 def propose(auto: Auto, evidence: Evidence) -> tuple[PolicyEstimate, ...]:
-    """Propose policies that beat single settings and their mixes at the same money, best first.
+    """Propose policies as `find_policies` finds them."""
+    return tuple(estimate for _, estimate in find_policies(auto, evidence))
+
+
+def find_policies(auto: Auto, evidence: Evidence) -> tuple[tuple[Policy, PolicyEstimate], ...]:
+    """Find policies that beat single settings and their mixes at the same money, best first.
 
     Without auto.check, the checks that the outcomes hold are tried: a verifier's recorded
-    verdicts, the models' stated confidence, and agreement where there are enough samples.
+    verdicts, the models' stated confidence, and agreement where there are enough samples. Routes
+    are tried by every column that the outcomes know before the call, with and without a check.
     """
     found: dict[str, PolicyEstimate] = {}
+    made: dict[str, Policy] = {}
     for policy in _list_candidates(auto, evidence):
         try:
             estimate = evaluate(policy, evidence)
         except NotMeasured:
             continue
-        found[estimate.name] = estimate
+        found[estimate.name], made[estimate.name] = estimate, policy
     spent = {name: estimate.usd for name, estimate in found.items()}
-    return _rank(found, spent, _hull(_singles(evidence).values()), auto.most)
+    ranked = _rank(found, spent, upper_hull(price_singles(evidence).values()), auto.most)
+    return tuple((made[estimate.name], estimate) for estimate in ranked)
 
 
 def propose_assumed(
@@ -61,7 +70,7 @@ def propose_assumed(
     p = np.array([options[name].accuracy.mean for name in names])
     paid = [float(options[name].usd_per_request) + own.get(name, 0.0) for name in names]
     price = np.array(paid)
-    usd, accuracy = _hull(zip(price.tolist(), p.tolist(), strict=True))
+    usd, accuracy = upper_hull(zip(price.tolist(), p.tolist(), strict=True))
     least = np.minimum(p[:, None], p[None, :])
     both = p[:, None] * p[None, :] * (1 - how.dependence) + how.dependence * least
     f, r = rates.false_accept, rates.false_reject
@@ -98,6 +107,7 @@ def _rank(
 
 
 def _list_candidates(auto: Auto, evidence: Evidence) -> Iterator[Policy]:
+    yield from list_routes(evidence, _names_on_hull(evidence))
     names = [name for name, s in evidence.settings.items() if s in evidence.table.settings]
     for name in names:
         column = evidence.column(name)
@@ -155,8 +165,8 @@ def _find_checks(auto: Auto, evidence: Evidence) -> Iterator[Check]:
 
 def _names_on_hull(evidence: Evidence) -> list[str]:
     """Name the settings on the upper hull by rising dollars, thinned evenly."""
-    singles = _singles(evidence)
-    usd, accuracy = _hull(singles.values())
+    singles = price_singles(evidence)
+    usd, accuracy = upper_hull(singles.values())
     corners = set(zip(usd.tolist(), accuracy.tolist(), strict=True))
     names = sorted((n for n in singles if singles[n] in corners), key=lambda n: singles[n])
     if len(names) <= MOST_ON_HULL:
@@ -183,7 +193,7 @@ def _rank_pairs(check: Check, evidence: Evidence, names: list[str]) -> list[tupl
     accuracy, down = pair_accuracies(evidence.table, believed, evidence.dependence, rates)
     usd = _mean_usd(evidence)
     total = usd[:, None] + float(check.usd) + down * usd[None, :]
-    singles = _hull(_singles(evidence).values())
+    singles = upper_hull(price_singles(evidence).values())
     gains = [
         (float(accuracy[i, j] - _frontier(*singles, float(total[i, j]))), names[a], names[b])
         for a, i in enumerate(columns)
@@ -202,7 +212,7 @@ def _mean_usd(evidence: Evidence) -> Array:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def _singles(evidence: Evidence) -> dict[str, tuple[float, float]]:
+def price_singles(evidence: Evidence) -> dict[str, tuple[float, float]]:
     """Give dollars and accuracy of the single settings."""
     usd, points = _mean_usd(evidence), {}
     for name, setting in evidence.settings.items():
@@ -214,7 +224,7 @@ def _singles(evidence: Evidence) -> dict[str, tuple[float, float]]:
     return points
 
 
-def _hull(points: Iterable[tuple[float, float]]) -> tuple[Array, Array]:
+def upper_hull(points: Iterable[tuple[float, float]]) -> tuple[Array, Array]:
     """Give dollars and accuracy on the upper hull, by rising dollars."""
     hull: list[tuple[float, float]] = []
     for point in sorted(points, key=lambda p: (p[0], -p[1])):

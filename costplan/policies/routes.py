@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np  # noqa: TID253 - this room is about arrays
@@ -11,9 +12,15 @@ from costplan.domain.policy import Route
 from costplan.domain.recipe import Spend, Stage
 from costplan.policies.estimate import standard_error
 from costplan.policies.facts import NotMeasured, times_of
+from costplan.policies.known import read_numbers, read_texts
+from costplan.policies.learned import Learned, find_difficulty
 from costplan.policies.measured import FEWEST_QUESTIONS, Evidence, Played
 from costplan.policies.points import Points, mix
 from costplan.policies.table import Array, Index, Table
+
+LEAST_SPREAD = 0.03
+"""How far buckets are taken to differ at least in a setting's accuracy, as a standard deviation."""
+EDGE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,23 +39,14 @@ class Part:
     """What a reader must know of how it was found."""
 
 
-def split_class(route: Route, table: Table) -> tuple[Part, ...]:
-    """Split a class by what its outcomes know: input_tokens, dataset, or a learned difficulty.
+def split_class(route: Route, evidence: Evidence) -> tuple[Part, ...]:
+    """Split a class by what its outcomes know: a column, or a difficulty learned from them all.
 
     Shares are the route's, or counted from the questions. NotMeasured for anything else.
     """
-    if route.by == "input_tokens":
-        bucket = _by_length(route, table)
-    elif route.by == "dataset":
-        names = list(route.buckets)
-        sources = {source for source, _ in table.questions}
-        if sources - set(names):
-            raise NotMeasured(f"no bucket for dataset {min(sources - set(names))}")
-        bucket = np.array([names.index(source) for source, _ in table.questions])
-    elif route.by == "learned":
-        return _by_learning(route, table)
-    else:
-        raise NotMeasured(f"the outcomes do not know {route.by} of a question")
+    if route.by == "learned":
+        return _by_learning(route, evidence)
+    bucket = place_questions(route, evidence.table)
     counted = np.bincount(bucket, minlength=len(route.buckets)) / max(len(bucket), 1)
     return tuple(
         Part(
@@ -60,13 +58,77 @@ def split_class(route: Route, table: Table) -> tuple[Part, ...]:
     )
 
 
+def place_questions(route: Route, table: Table) -> Index:
+    """Give the bucket of every question by a column of the table, (Q,); NotMeasured without."""
+    ends = [float(b.up_to) for b in route.buckets.values() if b.up_to is not None]
+    if ends:
+        numbers = read_numbers(table, route.by)
+        if numbers is None:
+            raise NotMeasured(f"the outcomes do not say {route.by} for every question")
+        return np.asarray(np.searchsorted(ends, numbers, side="left"))
+    texts = read_texts(table, route.by)
+    if texts is None:
+        raise NotMeasured(f"the outcomes do not know {route.by} of a question")
+    names = list(route.buckets)
+    if strange := sorted(set(texts) - set(names)):
+        raise NotMeasured(f"no bucket for {route.by} {strange[0] or 'blank'}")
+    return np.array([names.index(text) for text in texts], dtype=np.int64)
+
+
+def believe_route(route: Route, evidence: Evidence) -> Callable[[Array], float]:
+    """Give the accuracy of a route by what is believed of its settings.
+
+    What it gains over the same shares drawn blindly is pulled to 0: each setting's lean in a bucket
+    as far as its buckets differ by chance alone, and their sum by its standard error (the positive
+    part of James and Stein), since routes are looked for where gains look large.
+    """
+    parts = split_class(route, evidence)
+    columns = [evidence.column(bucket.option) for bucket in route.buckets.values()]
+    settings = sorted(set(columns))
+    gain = variance = 0.0
+    for b, (part, column) in enumerate(zip(parts, columns, strict=True)):
+        lean, noise = _lean(evidence.table, column, parts)
+        gain += part.share * float(lean[b])
+        variance += part.share**2 * float(noise[b])
+    if gain > 0:
+        gain *= max(1 - variance / gain**2, 0.0)
+
+    def believe(accuracy: Array) -> float:
+        drawn = sum(
+            part.share * float(accuracy[settings.index(column)])
+            for part, column in zip(parts, columns, strict=True)
+        )
+        return drawn + gain
+
+    return believe
+
+
+def _lean(table: Table, column: int, parts: Sequence[Part]) -> tuple[Array, Array]:
+    """Give how much better than its mean a setting is in each bucket, pulled to 0, and its noise.
+
+    Noise is a variance.
+    """
+    score = [
+        table.score[part.questions[table.count[part.questions, column] > 0], column]
+        for part in parts
+    ]
+    n = np.array([len(values) for values in score], dtype=float)
+    some = n > 0
+    mean = np.array([values.mean() if len(values) else 0.0 for values in score])
+    whole = float(np.concatenate(score).mean())
+    noise = max(whole * (1 - whole), EDGE) / np.maximum(n, 1.0)
+    apart = (mean - whole) ** 2 - noise * (1 - n / n.sum())
+    spread = max(float(np.average(apart[some], weights=n[some])), LEAST_SPREAD**2)
+    return np.where(some, (mean - whole) * spread / (spread + noise), 0.0), noise
+
+
 def play_route(route: Route, evidence: Evidence) -> Played:
     """Play a route on the questions of its buckets, weighted by the buckets' shares."""
     table = evidence.table
     columns, taken, weights, stages = [], [], [], []
     lean: dict[int, float] = {}
     variance = 0.0
-    parts = split_class(route, table)
+    parts = split_class(route, evidence)
     for part, bucket in zip(parts, route.buckets.values(), strict=True):
         column = evidence.column(bucket.option)
         mine = part.questions[table.count[part.questions, column] > 0]
@@ -104,20 +166,18 @@ def _spend(table: Table, questions: Index, column: int, share: float) -> Spend:
     return Spend(mean("usd") or 0.0, *tokens)
 
 
-def _by_learning(route: Route, table: Table) -> tuple[Part, ...]:
-    """Split by the chance that the first bucket's setting is right; the surest requests first."""
-    from costplan.policies.learned import learn_difficulty
+def learn_route(route: Route, evidence: Evidence) -> tuple[Index, Learned]:
+    """Learn how likely the first bucket's setting is right, from the questions it answered."""
+    column = evidence.column(next(iter(route.buckets.values())).option)
+    shares = tuple(float(bucket.share or 0) for bucket in route.buckets.values())
+    return find_difficulty(evidence.table, column, shares)
 
+
+def _by_learning(route: Route, evidence: Evidence) -> tuple[Part, ...]:
+    """Split by the chance that the first bucket's setting is right; the surest requests first."""
     names = list(route.buckets)
     first = route.buckets[names[0]].option
-    model, _, knob = first.rpartition("/")
-    setting = (model, knob) if (model, knob) in table.settings else (first, "")
-    if setting not in table.settings:
-        raise NotMeasured(f"the outcomes of the class do not hold {first}")
-    column = table.place(setting)
-    asked = np.flatnonzero(table.count[:, column] > 0)
-    shares = tuple(float(bucket.share or 0) for bucket in route.buckets.values())
-    learned = learn_difficulty(table, column, asked, shares)
+    asked, learned = learn_route(route, evidence)
     above = [f"chance from {cut:.3g}" for cut in learned.thresholds] + ["the rest"]
     said = (
         f"chance that {first} is right: {learned.formula}; on questions not seen it saves "
@@ -125,25 +185,12 @@ def _by_learning(route: Route, table: Table) -> tuple[Part, ...]:
         f"before calibration was {learned.slope:.2f}"
     )
     return tuple(
-        Part(f"{name}", share, asked[learned.buckets == i], above[i], (said,))
-        for i, (name, share) in enumerate(zip(names, shares, strict=True))
-    )
-
-
-def _by_length(route: Route, table: Table) -> Index:
-    with np.errstate(invalid="ignore"):
-        length = _mean_known(table.input_tokens)
-    if not np.isfinite(length).all():
-        raise NotMeasured("the outcomes do not say input_tokens for every question")
-    ends = [float(b.up_to) for b in route.buckets.values() if b.up_to is not None]
-    return np.asarray(np.searchsorted(ends, length, side="left"))
-
-
-def _mean_known(values: Array) -> Array:
-    known = np.isfinite(values)
-    number = known.sum(axis=1)
-    total = np.where(known, values, 0.0).sum(axis=1)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+        Part(
+            name, float(route.buckets[name].share or 0), asked[learned.buckets == i], above[i],
+            (said,),
+        )
+        for i, name in enumerate(names)
+    )  # fmt: skip
 
 
 def _assemble(

@@ -6,8 +6,8 @@ the source scores parts. Blank costs are filled with the setting's mean of the k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np  # noqa: TID253 - this room is about arrays
 from numpy.typing import NDArray  # noqa: TID253
@@ -56,6 +56,8 @@ class Table:
     """Confidence that the model stated, 0 to 1; NaN where unknown."""
     filled_usd: Array
     """Share of a setting's questions whose dollars were blank, (M,)."""
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is known of each question before the call, by column; "" unknown."""
 
     @property
     def hardness(self) -> Array:
@@ -89,6 +91,10 @@ class Table:
             settings=self.settings,
             questions=tuple(self.questions[i] for i in questions.tolist()),
             filled_usd=self.filled_usd,
+            known={
+                name: tuple(values[i] for i in questions.tolist())
+                for name, values in self.known.items()
+            },
             **kept,
             **{name: getattr(self, name) for name in rest},
         )
@@ -133,8 +139,20 @@ def lay_out(outcomes: Outcomes, task_class: str) -> Table:
         row_accepted=part.extra.get("accepted", blank)[order],
         row_confidence=part.extra.get("confidence", blank)[order],
         filled_usd=filled,
+        known={
+            name: _first_known(question, len(names), labels.decode())
+            for name, labels in part.known.items()
+        },
         **{name: _average(cell, shape, rows) for name, rows in means.items()} | {"usd": usd},
     )
+
+
+def _first_known(question: Index, size: int, values: Sequence[str]) -> tuple[str, ...]:
+    """Take the value that a question's rows give; blank where none does."""
+    found = [""] * size
+    for q, value in zip(question.tolist(), values, strict=True):
+        found[q] = found[q] or value
+    return tuple(found)
 
 
 def _average(cell: Index, shape: tuple[int, int], values: Array) -> Array:

@@ -279,3 +279,37 @@ def test_huge_sample_numbers_stay_apart(tmp_path):
     """Samples are told apart whatever their numbers are."""
     rows = [GOOD.replace(",0,1,", f",{n},1,") for n in (0, 1, 999_999_999_999)]
     assert len(read_outcomes(_write(tmp_path, *rows))) == 3
+
+
+def test_known_columns_are_read_as_text_and_joined_over_files(tmp_path):
+    """What is known before the call is text; a file without the column leaves blanks."""
+    one = _write(tmp_path, GOOD + ",Gold", header=HEADER + ",known_tier", name="one.csv")
+    two = _write(tmp_path, GOOD.replace("q1", "q2"), name="two.csv")
+    table = read_outcomes(one, two)
+    assert table.known["known_tier"].decode() == ["Gold", ""]
+    assert table.take(np.array([1])).known["known_tier"].decode() == [""]
+    assert list(table.to_frame().known_tier) == ["Gold", ""]
+
+
+def test_rows_of_a_question_must_agree_on_what_is_known_before_the_call(tmp_path):
+    """Each contradiction is a fault with the question, its class and both values."""
+    rows = [GOOD + ",gold", GOOD.replace("high", "low") + ",free", GOOD.replace("q1", "q2") + ",x"]
+    (fault,) = _faults(_write(tmp_path, *rows, header=HEADER + ",known_tier"))
+    assert "'q1' of class 'triage'" in fault.message
+    assert "'free'" in fault.message
+    assert "'gold'" in fault.message
+
+
+def test_spellings_of_a_known_value_are_one(tmp_path):
+    """Case and spaces make no other kind of request."""
+    rows = [GOOD + ",Gold", GOOD.replace("high", "low") + ",gold "]
+    table = read_outcomes(_write(tmp_path, *rows, header=HEADER + ",known_tier"))
+    assert len(table.known["known_tier"].names) == 1
+
+
+def test_a_known_column_needs_a_name(tmp_path):
+    """A bare known_ is no column, and an unknown column learns of known_."""
+    for name in ("known_", "tier"):
+        (fault,) = _faults(_write(tmp_path, GOOD + ",x", header=f"{HEADER},{name}"))
+        assert "unknown column" in fault.message
+        assert "known_..." in fault.advice

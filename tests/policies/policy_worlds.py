@@ -66,3 +66,25 @@ def random_evidence(seed: int, *, settings: int = 3, questions: int = 30, sample
         scores[f"m{m}/x"] = drawn.astype(float).tolist()
     usd = {f"m{m}/x": float(3**m) for m in range(settings)}
     return evidence_of(lay_out(make_outcomes(scores, usd), "c"), **more)
+
+
+def known_world(
+    seed: int, *, questions: int = 300, pull: float = 2.5, column: str = "known_tier"
+) -> Outcomes:
+    """Two settings; a question's kind is known, and hard for the cheap one by `pull` logits."""
+    rng = np.random.default_rng(seed)
+    hard = rng.random(questions) < 0.4
+    kind = np.where(hard, "deep", "plain")
+    rows: dict[str, list[object]] = {key: [] for key in (
+        "dataset", "task_class", "question_id", "model", "budget_or_effort", "sample",
+        "correct", "input_tokens", "output_tokens", "cost_usd", "latency_s", column,
+    )}  # fmt: skip
+    for model, skill, slope, usd in (("small", 1.5, pull, 1.0), ("big", 2.0, 0.3, 10.0)):
+        right = rng.random(questions) < 1 / (1 + np.exp(-(skill - slope * hard)))
+        for q in range(questions):
+            values = (
+                "d", "c", f"q{q:03}", model, "x", 0, float(right[q]), 100, 10, usd, 1.0, kind[q],
+            )  # fmt: skip
+            for key, value in zip(rows, values, strict=True):
+                rows[key].append(value)
+    return Outcomes.of_columns(rows)

@@ -105,7 +105,7 @@ def test_a_route_by_length_splits_the_class_and_is_its_replay():
     evidence = evidence_of(lay_out(make_outcomes(scores, {"a/x": 1.0, "b/x": 5.0}), "c"))
     buckets = {"short": {"option": "a/x", "up_to": 105}, "long": {"option": "b/x"}}
     policy = Policy.model_validate({"route": {"by": "input_tokens", "buckets": buckets}})
-    parts = split_class(policy.route, evidence.table)
+    parts = split_class(policy.route, evidence)
     assert [(part.name, part.share) for part in parts] == [("short", 0.5), ("long", 0.5)]
     done = evaluate(policy, evidence)
     assert done.replayed == pytest.approx(1.0)
