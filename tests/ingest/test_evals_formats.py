@@ -91,6 +91,29 @@ def test_inspect_archives(tmp_path):
     assert "SECRET" not in outcomes_csv(result.answers)
 
 
+def test_further_runs_of_inspect_are_further_answers(tmp_path):
+    """A second run gives further samples of its questions; a copied or retried log gives none."""
+    runs = {
+        "first": [summary(1, 1, "C", uuid="a"), summary(2, 1, None, uuid="b", error={"m": 1})],
+        "copy": [summary(1, 1, "C", uuid="a")],
+        "retry": [summary(1, 1, "C", uuid="a"), summary(2, 1, "I", uuid="c")],
+        "second": [summary(1, 1, "I", uuid="d"), summary(2, 1, "C", uuid="e")],
+    }
+    paths = []
+    for name, samples in runs.items():
+        paths.append(tmp_path / f"{name}.eval")
+        members = {"header.json": header(reasoning_effort="low"), "summaries.json": samples}
+        paths[-1].write_bytes(zstd_zip(members))
+    result = read_evals(paths, ANY)
+    assert [(a.question, a.sample, a.correct) for a in result.answers] == [
+        ("1", 0, 1.0),
+        ("2", 0, 0.0),
+        ("1", 1, 0.0),
+        ("2", 1, 1.0),
+    ]
+    assert (result.errors, result.duplicates) == ((), 3)
+
+
 def test_an_inspect_run_that_crashed(tmp_path):
     """What a crashed run had journalled is used, and said."""
     path = tmp_path / "crash.eval"

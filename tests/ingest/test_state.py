@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -204,9 +205,11 @@ def test_nothing_of_a_log_is_left_on_disk(tmp_path, write_lines, spend, monkeypa
     found = []
 
     def look(_):
-        found.extend(p for p in scratch.rglob("*") if p.is_file() and p.suffix != ".npy")
+        with suppress(OSError):  # what is temporary may go while it is listed
+            files = (file for file in scratch.rglob("*") if file.is_file())
+            found.extend(b"SECRET" in file.read_bytes() for file in files)
 
     result = read_usage([path], UsageOptions(chunk_bytes=50_000), look)
     assert result.totals.requests == 2000
     if Path("/proc/self/fd").is_dir():
-        assert [p for p in found if b"SECRET" in p.read_bytes()] == []
+        assert not any(found)

@@ -43,6 +43,8 @@ class Answer:
     """Seconds of the answer."""
     truncated: bool | None = None
     """Whether a limit cut the answer off."""
+    identity: str = ""
+    """What tells this answer from one of another run; empty where the log has no such thing."""
 
 
 @dataclass(frozen=True, slots=True)

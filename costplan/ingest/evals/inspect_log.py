@@ -184,6 +184,7 @@ def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
             correct=None if sample.get("error") else score,
             latency_s=amount(sample.get("working_time")),
             truncated=bool(sample.get("limit")),
+            identity=str(sample.get("uuid") or ""),
             **_tokens(_usage(sample, model)),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,6 +134,8 @@ def _collect(
             # These formats do not number repeated answers; their order does.
             told, key = _next_sample(told, inside)
         inside.add(key)
+        if _is_another(answers.get(key), told):
+            told, key = _next_free(told, answers)
         if key in answers:
             duplicates += 1
             if answers[key].correct is None and told.correct is not None:
@@ -141,6 +143,20 @@ def _collect(
             continue
         answers[key] = told
     return duplicates
+
+
+def _is_another(before: Answer | None, answer: Answer) -> bool:
+    """Tell an answer of a further run from a copy, or from a second try after an error."""
+    if before is None or before.correct is None or answer.correct is None:
+        return False
+    return bool(before.identity and answer.identity) and before.identity != answer.identity
+
+
+def _next_free(answer: Answer, answers: Mapping[Key, Answer]) -> tuple[Answer, Key]:
+    """Number an answer after those of earlier runs, unless it is a copy of one of them."""
+    while _is_another(answers.get(_key(answer)), answer):
+        answer = replace(answer, sample=answer.sample + 1)
+    return answer, _key(answer)
 
 
 def _key(answer: Answer) -> Key:
