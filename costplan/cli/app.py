@@ -11,6 +11,9 @@ import typer
 from costplan import __version__
 from costplan.domain.errors import CostplanError, InputError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
 app = typer.Typer(
     name="costplan",
     help="Decide where reasoning models should think, and how long, for your money.",
@@ -81,8 +84,13 @@ def main() -> None:
         _report(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
+        _leave_interrupted()
+    except SystemExit as leaving:
+        # The command table turns Ctrl-C into this, without a word.
+        told = leaving.__context__
+        if told is not None and isinstance(told.__cause__, KeyboardInterrupt):
+            _leave_interrupted()
+        raise
     except BrokenPipeError:
         # The reader of the pipe has left: nothing more to say to it, nothing went wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -96,6 +104,18 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+
+
+def _leave_interrupted() -> None:
+    """Leave with 130, without waiting for a solver that has not heard of it yet."""
+    typer.echo("interrupted", err=True)
+    running = sys.modules.get("costplan.solve.running")
+    if running is not None and running.is_left_behind():
+        # Python's own ending would tear down the thread that the solver computes in.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    sys.exit(INTERRUPTED)
 
 
 def _report(error: CostplanError) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from costplan.solve.decimals import Bools, Floats, Ints
+from costplan.solve.running import run_interruptibly
 
 FEASIBILITY = 1e-9
 """HiGHS's tolerance; what is still broken is found by the exact check."""
@@ -120,7 +121,7 @@ class Sheet:
             begin = highspy.HighsSolution()
             begin.col_value = start.tolist()
             solver.setSolution(begin)
-        solver.run()
+        run_interruptibly(solver)
         return _outcome(highspy, solver, whole)
 
     def _model(self, highspy: ModuleType, integer: Bools | None) -> object:
