@@ -19,7 +19,7 @@ from costplan.domain.figures import (
 )
 from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
-from costplan.report import page_data, page_tables
+from costplan.report import page_data, page_policies, page_tables
 
 ASSETS = files("costplan.report") / "assets"
 SCRIPTS = ("d3.min.js", "plot.umd.min.js", "page.js")
@@ -75,9 +75,12 @@ def _content(plan: Plan) -> dict[str, object]:
 
     lines = None if plan.totals is None else page_tables.tabulate_lines(plan)
     before = page_tables.tabulate_before(plan)
-    policies = page_tables.tabulate_policies(plan)
+    policies = page_policies.tabulate_policies(plan)
+    ways = page_policies.tabulate_ways(plan)
     sources = list(page_tables.tabulate_sources(plan))
-    long_tables = [table for table in (lines, before, policies, *sources) if table is not None]
+    long_tables = [
+        table for table in (lines, before, policies, ways, *sources) if table is not None
+    ]
     options = page_tables.list_options(plan)
     shown = page_data.thin(options)
     period = write_period(plan.workload.period, plan.workload.months)
@@ -95,6 +98,7 @@ def _content(plan: Plan) -> dict[str, object]:
         "lines": lines,
         "before": before,
         "policies": policies,
+        "ways": ways,
         "before_name": _before_name(plan),
         "before_note": _before_note(plan),
         "limits": list(page_tables.tabulate_limits(plan)),

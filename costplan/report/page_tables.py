@@ -20,8 +20,6 @@ from costplan.domain.money import round_to_foot
 from costplan.plan.insight import Accuracy, Considered
 from costplan.plan.model import Line, Plan
 from costplan.plan.stop import Pick
-from costplan.report.footing import round_to_target
-from costplan.report.policy_rows import StageRow, list_stage_rows, per_reached
 
 MOST_ROWS = 100
 """Rows of a table that stand in the page itself; longer ones are turned page by page."""
@@ -79,7 +77,8 @@ class Table:
         return len(self.rows) < len(self.all_rows)
 
 
-def _columns(*texts: str, then: Sequence[str] = ()) -> tuple[Column, ...]:
+def make_columns(*texts: str, then: Sequence[str] = ()) -> tuple[Column, ...]:
+    """Make columns of text, and `then` of numbers."""
     return (*(Column(text, "text") for text in texts), *(Column(text) for text in then))
 
 
@@ -95,7 +94,7 @@ def tabulate_lines(plan: Plan) -> Table:
                  write_accuracy(line.accuracy), _latency(line),
                  write_count(line.output_tokens), write_count(line.reasoning_tokens)]  # fmt: skip
         rows.append([cells[0], line.month or UNKNOWN, *cells[1:]] if by_month else cells)
-    columns = _columns(
+    columns = make_columns(
         "Class", *(["Month"] if by_month else []), "Choice", "Team", "Evidence",
         then=("Share", "Requests", "Dollars", "Accuracy", "Seconds mean / p95",
               "Output tokens", "of these reasoning"),
@@ -109,44 +108,6 @@ def tabulate_lines(plan: Plan) -> Table:
             write_percent(plan.totals.accuracy.mean), write_seconds(plan.totals.mean_latency_s),
             "", ""]  # fmt: skip
     return Table("Rows add up to the total, in cents.", columns, rows, "lines", foot, note)
-
-
-def tabulate_policies(plan: Plan) -> Table | None:
-    """List how policies are built, stage by stage; None for a plan of single calls."""
-    cents = round_to_foot([line.usd for line in plan.lines])
-    by_month = any(line.month for line in plan.lines)
-    rows = []
-    for line, whole in zip(plan.lines, cents, strict=True):
-        listed = list(list_stage_rows([line]))
-        parts = [row.slice.usd for row in listed if row.slice is not None]
-        known = len(parts) == len(listed)
-        usd = round_to_target(parts, whole) if known and parts else [None] * len(listed)
-        for row, amount in zip(listed, usd, strict=True):
-            rows.append(_stage_cells(row, amount, by_month=by_month))
-    if not rows:
-        return None
-    columns = _columns(
-        "Class", *(["Month"] if by_month else []), "Policy", "Stage", "Asked",
-        "Its answer is taken",
-        then=("Reached by", "Requests reaching it", "Calls each", "Dollars",
-              "Per request reaching it"),
-    )  # fmt: skip
-    title = "How policies are built. Dollars of the stages add up to the line's."
-    return Table(title, columns, rows, "policies")
-
-
-def _stage_cells(row: StageRow, usd: Decimal | None, *, by_month: bool) -> list[str]:
-    line, stage = row.line, row.stage
-    kind = row.policy if line.share == 1 else f"{row.policy}, {write_percent(line.share)} of class"
-    asked = f"{stage.model}/{stage.setting}" if stage.setting else stage.model
-    each = per_reached(row)
-    return [
-        line.task_class, *([line.month or UNKNOWN] if by_month else []), kind, row.order, asked,
-        row.taken, write_percent(stage.reach),
-        UNKNOWN if row.slice is None else write_count(row.slice.requests),
-        f"{stage.calls:.2f}".removesuffix(".00"), write_usd(usd, cents=True),
-        write_unit_usd(each),
-    ]  # fmt: skip
 
 
 def write_accuracy(accuracy: Accuracy) -> str:
@@ -178,7 +139,7 @@ def tabulate_before(plan: Plan) -> Table | None:
          write_percent(before[name].accuracy), write_percent(after[name].accuracy)]
         for name in after if name in before
     ]  # fmt: skip
-    columns = _columns(
+    columns = make_columns(
         "Class", "Before", "After",
         then=("Dollars before", "Dollars after", "Accuracy before", "Accuracy after"),
     )  # fmt: skip
@@ -247,7 +208,7 @@ def tabulate_frontier(plan: Plan) -> Iterator[Table]:
              write_value(p.value, plan.value_unit)]
             for p in plan.frontier
         ]  # fmt: skip
-        columns = _columns(then=("Dollars", "Accuracy", value))
+        columns = make_columns(then=("Dollars", "Accuracy", value))
         yield Table("the best plan for every amount of money", columns, rows)
     if plan.stops:
         rows = [
@@ -256,7 +217,7 @@ def tabulate_frontier(plan: Plan) -> Iterator[Table]:
              write_seconds(s.mean_latency_s)]
             for s in plan.stops
         ]  # fmt: skip
-        columns = _columns(then=("Ceiling", "Bill", "Accuracy", value, "Mean seconds"))
+        columns = make_columns(then=("Ceiling", "Bill", "Accuracy", value, "Mean seconds"))
         yield Table("the plan of every ceiling of the slider", columns, rows)
 
 
@@ -267,20 +228,20 @@ def tabulate_limits(plan: Plan) -> Iterator[Table]:
             [c.name, *(write_limit(c.name, n) for n in (c.limit, c.used, c.slack))]
             for c in plan.ceilings
         ]
-        yield Table("Ceilings.", _columns("Ceiling", then=("Limit", "Used", "Left")), rows)
+        yield Table("Ceilings.", make_columns("Ceiling", then=("Limit", "Used", "Left")), rows)
     if plan.conflict:
         rows = [
             [c.limit, UNKNOWN if c.shortfall is None else write_limit(c.limit, c.shortfall)]
             for c in plan.conflict
         ]
-        columns = _columns("What stands in the way", then=("Would have to give by",))
+        columns = make_columns("What stands in the way", then=("Would have to give by",))
         yield Table("Limits that cannot hold together.", columns, rows)
     rows = [
         [NAMES[b.name], b.detail, "yes" if b.feasible else "no", write_usd(b.usd, cents=True),
          write_percent(b.accuracy), write_value(b.value, plan.value_unit)]
         for b in plan.baselines
     ]  # fmt: skip
-    columns = _columns(
+    columns = make_columns(
         "Compared with", "What it is", "Keeps every limit", then=("Dollars", "Accuracy", "Value")
     )
     yield Table("Simple ways to run the same workload.", columns, rows)
@@ -294,14 +255,16 @@ def _money_tables(plan: Plan) -> Iterator[Table]:
              write_count(p.tokens_available)]
             for p in plan.pools
         ]  # fmt: skip
-        columns = _columns("Own GPUs", then=("GPUs", "Dollars", "Tokens used", "Tokens available"))
+        columns = make_columns(
+            "Own GPUs", then=("GPUs", "Dollars", "Tokens used", "Tokens available")
+        )
         yield Table("Own GPUs.", columns, rows)
     if any(bill.usd != bill.usd_list for bill in plan.bills):
         rows = [
             [b.provider, write_usd(b.usd_list, cents=True), write_usd(b.usd, cents=True)]
             for b in plan.bills
         ]
-        columns = _columns("Provider", then=("At list price", "After tiers and commitments"))
+        columns = make_columns("Provider", then=("At list price", "After tiers and commitments"))
         yield Table("What each provider is paid.", columns, rows)
 
 
@@ -334,8 +297,8 @@ def tabulate_curves(considered: Sequence[Considered]) -> Iterator[Table]:
     """List the options behind each curve; none where there are too many for the page."""
     if len(considered) > MOST_STATIC_OPTIONS:
         return
-    columns = _columns("Option", then=("Dollars per request", "Accuracy", "Mean seconds"))
-    columns += _columns("Evidence", "Fate", "Why")
+    columns = make_columns("Option", then=("Dollars per request", "Accuracy", "Mean seconds"))
+    columns += make_columns("Evidence", "Fate", "Why")
     for name in dict.fromkeys(item.task_class for item in considered):
         rows = [
             [item.option, write_unit_usd(item.usd_per_request),
@@ -357,7 +320,7 @@ def tabulate_sources(plan: Plan) -> Iterator[Table]:
             for e in plan.evidence
         )
     )  # fmt: skip
-    columns = _columns(
+    columns = make_columns(
         "Class", "Option", "Source", "Benchmark", "Grade", then=("Questions", "As measured")
     )
     yield Table("Measurements behind the choices.", columns, rows, "measurements")
@@ -367,7 +330,7 @@ def tabulate_sources(plan: Plan) -> Iterator[Table]:
          write_price(p.output_usd_per_mtok)]
         for p in plan.prices
     ]  # fmt: skip
-    columns = _columns(
+    columns = make_columns(
         "Model", "Provider", "Batch", "Source", then=("As of", "Input", "Cached input", "Output")
     )
     yield Table("Prices, dollars per million tokens.", columns, prices, "prices")

@@ -15,7 +15,7 @@ from costplan.files.ledger import Ledger
 from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
 from costplan.report.finance import FinanceTable, period_of, tabulate
-from costplan.report.policy_rows import list_stage_rows, per_reached
+from costplan.report.policy_rows import list_stage_rows, list_way_rows, per_reached
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -105,6 +105,13 @@ POLICY_COLUMNS = (
     Column("Its answer is taken", "wrap", 44), Column("Reached by", "share", 10),
     Column("Requests reaching it", "count", 16), Column("Calls per request", "number", 10),
     Column("Amount", "usd"), Column("$ per request reaching it", "unit_usd"),
+)  # fmt: skip
+WAY_COLUMNS = (
+    Column("Month", "text", 10), Column("Task class", "text", 26), Column("Option", "text", 30),
+    Column("Policy", "text", 10), Column("Way", "text", 22),
+    Column("Share of requests", "share", 10), Column("Calls per answer", "number", 10),
+    Column("$ per request", "unit_usd"), Column("$ per right answer", "unit_usd"),
+    Column("Mean seconds", "number"), Column("p95 seconds", "number"),
 )  # fmt: skip
 FRONTIER_COLUMNS = (
     Column("Dollars", "usd", 18),
@@ -270,6 +277,15 @@ def _policy_sheet(plan: Plan, table: FinanceTable) -> Iterator[Sheet]:
             )
         )  # fmt: skip
     yield Sheet("Policies", POLICY_COLUMNS, rows)
+    ways = [
+        (
+            period_of(plan, way.line.month).label, way.line.task_class, way.line.option,
+            way.policy, way.way, way.share, way.calls, way.usd_per_request, way.usd_per_right,
+            way.mean_latency_s, way.p95_latency_s,
+        )
+        for way in list_way_rows(plan.lines)
+    ]  # fmt: skip
+    yield Sheet("Policy costs", WAY_COLUMNS, ways)
 
 
 def _assumption_sheets(plan: Plan) -> Iterable[Sheet]:

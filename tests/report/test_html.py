@@ -245,6 +245,32 @@ def test_every_chart_has_a_name_and_a_table(show, small):
     assert len(column(page, "options of triage", "Option")) == 3
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(chromium, tmp_path, small, monkeypatch, scheme):
+    """The rules of axe-core are kept in light and dark: by small pages, pages with long tables,
+    whatever the labels, with policies, and by a plan that cannot be had."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright",
+        reason="axe-core checks what readers need: pip install axe-playwright-python",
+    )
+    monkeypatch.chdir(ROOT)
+    failed = mixed_plan().model_copy(update={"lines": (), "totals": None, "status": "infeasible"})
+    plans = [
+        small[1], nasty_plan(), year_plan(classes=60), failed,
+        build_plan(load(Path("examples/policies/workload.yaml"))),
+        build_plan(load(Path("examples/support/workload.yaml"))),
+    ]  # fmt: skip
+    for plan in plans:
+        (tmp_path / "plan.html").write_text(write_page(plan), encoding="utf-8")
+        # The page allows no script but its own, so the checker has to pass by that rule.
+        context = chromium.new_context(color_scheme=scheme, bypass_csp=True)
+        page = context.new_page()
+        page.goto((tmp_path / "plan.html").as_uri())
+        found = axe.Axe().run(page).response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
+        context.close()
+
+
 def test_the_page_fits_phones_and_follows_the_readers_colours(show, small):
     """At 390 pixels nothing sticks out of the page; dark is dark and light is light."""
     _, plan = small
@@ -284,6 +310,15 @@ def test_long_tables_are_turned_page_by_page(show):
     assert len(column(page, "Rows add up", "Class")) == 100
     page.fill("input[aria-label='Find rows in lines']", "class-0777")
     assert set(column(page, "Rows add up", "Class")) == {"class-0777"}
+    page.fill("input[aria-label='Find rows in lines']", "")
+    heading = page.locator("table[data-table=lines] thead th", has_text="Dollars")
+    for said in ("ascending", "descending"):
+        heading.locator("button").focus()
+        page.keyboard.press("Enter")
+        assert heading.get_attribute("aria-sort") == said
+        shown = [dollars(text) for text in column(page, "Rows add up", "Dollars")]
+        assert shown == sorted(shown, reverse=said == "descending")
+    assert max(shown) == max(line.usd for line in plan.lines).quantize(Decimal("0.01"))
     page.fill("#curve-find", "class-0777")
     assert page.inner_text("#curve-list h3") == "class-0777"
     assert page.locator("#curve-list svg").count() == 1

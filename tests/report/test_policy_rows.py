@@ -18,7 +18,7 @@ from costplan.plan.saved import dump_plan
 from costplan.report.csv import write_csv
 from costplan.report.finance import tabulate
 from costplan.report.focus import write_focus
-from costplan.report.page_tables import tabulate_policies
+from costplan.report.page_policies import tabulate_policies, tabulate_ways
 from costplan.report.slices import slice_line
 from costplan.report.xlsx import write_xlsx
 
@@ -112,10 +112,38 @@ def test_the_workbook_and_the_page_say_order_check_reach_and_dollars():
     assert [row[place] for row in table.all_rows] == [f"${fact['Amount']:.2f}" for fact in facts]
 
 
+def test_the_workbook_and_the_page_say_what_each_way_takes():
+    """Per policy: calls, dollars per right answer and p95 of all requests, then share, dollars and
+    p95 of each way through it."""
+    paths = [
+        {"stages": n, "share": share, "usd_per_request": usd, "mean_latency_s": s,
+         "p95_latency_s": 2 * s}
+        for n, share, usd, s in ((1, 0.63, "0.001", 1), (2, 0.37, "0.034", 9))
+    ]  # fmt: skip
+    line = cascade_line() | {"paths": paths, "calls": 1.37, "usd_per_right": "0.0148"}
+    plan = make_plan([line, make_line("plain")])
+    sheet = openpyxl.load_workbook(io.BytesIO(write_xlsx(plan)))["Policy costs"]
+    (head, *rows) = sheet.values
+    facts = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [fact["Way"] for fact in facts] == [
+        "all requests", "ends at stage 1 of 2", "ends at stage 2 of 2"
+    ]  # fmt: skip
+    assert facts[0]["Calls per answer"] == 1.37
+    assert facts[0]["$ per right answer"] == 0.0148
+    assert [fact["Share of requests"] for fact in facts] == [1, 0.63, 0.37]
+    assert [fact["$ per request"] for fact in facts] == [0.0133, 0.001, 0.034]
+    assert [fact["p95 seconds"] for fact in facts] == [5, 2, 18]
+    table = tabulate_ways(plan)
+    assert table is not None
+    assert [row[-1] for row in table.all_rows] == ["5.0 s", "2.0 s", "18 s"]
+    assert table.all_rows[0][4:7] == ["1.37", "$0.0133", "$0.0148"]
+
+
 def test_a_plan_of_single_calls_has_no_table_of_policies():
     """Without policies neither page nor workbook has a table of them."""
     plan = make_plan([make_line("plain")])
     assert tabulate_policies(plan) is None
+    assert tabulate_ways(plan) is None
     assert "Policies" not in openpyxl.load_workbook(io.BytesIO(write_xlsx(plan))).sheetnames
 
 

@@ -31,7 +31,10 @@
     made.append(...children);
     return made;
   };
-  const isolated = (text) => element("bdi", { dir: "auto" }, text);
+  const isolated = (text) => {
+    const tall = text.length > 100 || text.split("\n").length > 5; // scrolls inside its cell: by keys too
+    return element("bdi", tall ? { dir: "auto", tabindex: "0" } : { dir: "auto" }, text);
+  };
   const drawings = [];
   const draw = (holder, make) => {
     const redraw = () => {
@@ -42,11 +45,14 @@
     redraw();
     return redraw;
   };
-  const plot = (options) =>
-    Plot.plot({
+  const plot = (options) => {
+    const made = Plot.plot({
       style: { background: "transparent", fontSize: "12px", "--plot-background": "var(--page)" },
       ...options,
     });
+    made.setAttribute("aria-hidden", "true"); // its holder has the name, and a table the figures
+    return made;
+  };
 
   // The frontier
 
@@ -321,6 +327,21 @@
     };
     let rows = d3.range(count);
     let first = 0;
+    let by = null; // column that rows are sorted by, and which way
+    const amount = (text) => {
+      const found = text.replace(/[,$]/g, "").replace("\u2212", "-").match(/-?\d+(\.\d+)?/);
+      return found ? Number(found[0]) * (/\d\s?ms/.test(text) ? 1e-3 : 1) : null;
+    };
+    const sort = () => {
+      if (!by) return;
+      const keys = new Map(rows.map((row) => [row, columns[by.column].kind === "num" ? amount(cell(by.column, row)) : cell(by.column, row)]));
+      const order = (a, b) => {
+        const [one, other] = [keys.get(a), keys.get(b)];
+        if (one === null || other === null) return (one === null) - (other === null) || a - b; // unknown last, both ways
+        return by.way * (typeof one === "number" ? one - other : one < other ? -1 : one > other ? 1 : 0) || a - b;
+      };
+      rows.sort(order);
+    };
     const find = element("input", { type: "search", "aria-label": `Find rows in ${key}`, placeholder: "Find…" });
     const back = element("button", { type: "button" }, "Previous");
     const next = element("button", { type: "button" }, "Next");
@@ -341,8 +362,21 @@
       const sought = find.value.toLowerCase();
       const fits = columns.map((column) => (column.each || column.said).map((text) => text.toLowerCase().includes(sought)));
       rows = d3.range(count).filter((row) => fits.some((fit, i) => fit[columns[i].each ? row : columns[i].at[row]]));
+      sort();
       first = 0;
       fill();
+    });
+    [...table.tHead.rows[0].cells].forEach((heading, column) => {
+      const button = element("button", { type: "button", class: "sort" }, heading.textContent);
+      heading.replaceChildren(button);
+      button.addEventListener("click", () => {
+        by = { column, way: by && by.column === column ? -by.way : 1 };
+        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+        heading.setAttribute("aria-sort", by.way > 0 ? "ascending" : "descending");
+        sort();
+        first = 0;
+        fill();
+      });
     });
     table.parentElement.before(element("div", { class: "tools" }, find, back, next, whereabouts));
     fill();
