@@ -41,6 +41,9 @@ def write_envoy(plan: Plan, servings: tuple[Serving, ...]) -> tuple[str, list[Pl
         warn("ceiling", f"the ceiling {ceiling.name} needs a rate limit policy of its own")
         for ceiling in plan.ceilings
     ]
+    if any(t.provider == "anthropic" for serving in servings for t in serving.targets):
+        said = "models of anthropic answer at /anthropic/v1/messages, in their own protocol only"
+        cannot.append(warn("protocol", said))
     cannot.append(
         warn("ids", "spend is told apart by class and backend: the gateway has no deployment id")
     )
