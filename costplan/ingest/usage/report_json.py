@@ -76,7 +76,9 @@ def dollars(*values: object) -> Decimal | None:
 
 @lru_cache(maxsize=10_000)
 def instant(value: object) -> dt.datetime | None:
-    """Read unix seconds or an ISO time as UTC without zone."""
+    """Read unix seconds, which may be text, or an ISO time as UTC without zone."""
+    if isinstance(value, str) and value.isdecimal() and len(value) > 8:
+        value = int(value)
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return dt.datetime.fromtimestamp(float(value), dt.UTC).replace(tzinfo=None)
     try:

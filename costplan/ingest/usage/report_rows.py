@@ -83,6 +83,11 @@ def keep_table(
     )
 
 
+def _timeless(row: ReportRow) -> str | None:
+    """A bucket is told from others by its time: without one it would hide them."""
+    return "no time that can be read" if row.start is None else None
+
+
 def _kind(row: ReportRow) -> str:
     if row.skipped:
         return "skipped"
@@ -108,5 +113,5 @@ def report_values(row: ReportRow, class_key: str, format_name: str) -> dict[str,
         "kind": _kind(row),
         **({} if large else numbers),
         "usd": None if usd is None or large else f"{usd:f}",
-        "why": "a number too large" if large else row.why,
+        "why": "a number too large" if large else row.why or _timeless(row),
     }
