@@ -182,6 +182,29 @@ def test_promptfoo_sample(formats):
         read_evals([formats / "promptfoo/promptfoo_0.123.1_eval.csv"], ANY)
 
 
+def test_promptfoo_repeats_are_samples_of_one_question(tmp_path):
+    """With `repeat` a test has a number per repetition; they cluster as the one question it is."""
+    rows = [
+        {"id": f"r{test}", "testIdx": test, "promptIdx": 0, "promptId": "p", "failureReason": 0,
+         "score": float(test == 1), "success": test == 1, "provider": {"id": "x:o3", "label": "o3"},
+         "vars": {"q": f"SECRET {test // 2}"}, "testCase": {"assert": [{"value": test // 2}]},
+         "tokenUsage": {"prompt": 5, "completion": 7}} for test in (3, 1, 0, 2)
+    ]  # fmt: skip
+    path = tmp_path / "r.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    copy = tmp_path / "copy.jsonl"
+    copy.write_text(path.read_text())
+    result = read_evals([path, copy], EvalChoice(setting="low"))
+    assert [(a.question, a.sample, a.correct) for a in result.answers] == [
+        ("2", 0, 0.0),
+        ("0", 0, 1.0),
+        ("0", 1, 0.0),
+        ("2", 1, 0.0),
+    ]
+    assert (result.options[0].questions, result.duplicates) == (2, 4)
+    assert result.options[0].accuracy_se == pytest.approx(0.25)
+
+
 def test_promptfoo_lines_ask_for_the_setting(tmp_path):
     """JSON lines have no configuration, so the setting is asked for; cached answers lose tokens."""
     row = {"testIdx": 0, "promptIdx": 0, "promptId": "p", "failureReason": 0, "score": 1,

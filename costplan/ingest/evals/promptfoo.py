@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,13 +81,14 @@ def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
     labels = {
         str((r.get("prompt") or {}).get("label") or "") for r in results if isinstance(r, Mapping)
     }
+    questions = _questions(results)
     cached = 0
     for number, result in enumerate(results, start=1):
         if not isinstance(result, Mapping) or "testIdx" not in result:
             yield BadRecord(str(path), number, "not a promptfoo result")
             continue
         answer, from_cache = _answer(
-            result, providers, choice, len(labels) > 1 and len(prompts) > 1
+            result, providers, choice, len(labels) > 1 and len(prompts) > 1, questions
         )
         cached += from_cache
         if answer.correct is None and result.get("failureReason") != _OUTAGE:
@@ -96,6 +99,27 @@ def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
         yield Remark(
             f"{path}: {cached} answers came from promptfoo's cache: tokens, seconds unknown"
         )
+
+
+def _digest(result: Mapping[str, Any]) -> str:
+    """Tell a test from others by what it asks and expects, without keeping any of it."""
+    case = result.get("testCase")
+    asked = [result.get("vars"), case.get("assert") if isinstance(case, Mapping) else None]
+    if asked == [None, None]:
+        return ""
+    text = json.dumps(asked, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _questions(results: list[Any]) -> dict[str, str]:
+    """Number tests by their first occurrence: a repeated one gets a number of its own each time."""
+    first: dict[str, int] = {}
+    for result in results:
+        if isinstance(result, Mapping) and isinstance(result.get("testIdx"), int):
+            key = _digest(result)
+            first[key] = min(first.get(key, result["testIdx"]), result["testIdx"])
+    first.pop("", None)
+    return {key: str(number) for key, number in first.items()}
 
 
 def _load(path: Path) -> Any:  # noqa: ANN401 - a generator with a return value
@@ -129,6 +153,7 @@ def _answer(
     providers: Mapping[str, Mapping[str, Any]],
     choice: EvalChoice,
     many_prompts: bool,
+    questions: Mapping[str, str],
 ) -> tuple[Answer, bool]:
     provider = result.get("provider") or {}
     if isinstance(provider, str):
@@ -146,7 +171,7 @@ def _answer(
     score = amount(result.get("score"))
     if score is None and isinstance(result.get("success"), bool):
         score = float(result["success"])
-    question = str(result["testIdx"])
+    question = questions.get(_digest(result), str(result["testIdx"]))
     if many_prompts:
         question += f"/{str(result.get('promptId'))[:8]}"
     metadata = result.get("metadata") or (result.get("testCase") or {}).get("metadata")
@@ -164,6 +189,7 @@ def _answer(
         reasoning_tokens=amount(details.get("reasoning")) if real else None,
         usd=amount(result.get("cost")) if real else None,
         latency_s=(amount(result.get("latencyMs")) or 0) / 1000 or None if real else None,
+        identity=str(result.get("id") or ""),
     )
     return answer, from_cache and not outage
 
