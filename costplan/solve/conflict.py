@@ -15,11 +15,10 @@ from costplan.solve.amounts import eligible
 from costplan.solve.decimals import WIDE, DecimalColumn
 from costplan.solve.highs import solve_aim
 from costplan.solve.knapsack import as_knapsack
-from costplan.solve.least import least_of, least_usd
-from costplan.solve.limits import class_limits, value_of, whole_limits, without
+from costplan.solve.least import PLACES, greatest_mix, least_of, least_usd
+from costplan.solve.limits import class_limits, value_of, whole_limits, with_value, without
 from costplan.solve.problem import Problem
 from costplan.solve.shared import take_parts
-from costplan.solve.solution import Status
 
 MOST_SUBSETS = 400
 """Sets of one size are all tried up to this number; past it the set is only irreducible."""
@@ -68,22 +67,36 @@ def feasible(problem: Problem) -> bool:
         from costplan.solve.own import lightest_fits
 
         return lightest_fits(knapsack)
-    status = solve_aim(problem, Aim(None, 1, False), Clock.start(None), 1.0).status
-    return status is not Status.INFEASIBLE
+    # A plan that only tolerances allow is none: what ends without an exact plan misses by a hair.
+    return solve_aim(problem, Aim(None, 1, False), Clock.start(None), 1.0).has_plan
 
 
 def _smallest_set(problem: Problem) -> tuple[list[str], bool]:
     """Return the names of a smallest set, and whether it is proven to be a smallest one."""
-    alone = _class_alone(problem)
-    if alone is not None:
-        return alone, True
     whole, single = whole_limits(problem), class_limits(problem)
-    bare = without(problem, single)
-    if single and feasible(bare):
-        part, smallest = _fewest(problem, whole)
-        rest = without(problem, set(whole) - set(part))
-        return part + _irreducible(rest, single), smallest and len(part) <= 1
-    return _fewest(bare, whole)
+    found = _class_alone(problem)
+    if found is None:
+        bare = without(problem, single)
+        if single and feasible(bare):
+            part = _irreducible(problem, whole) if not _without_all(problem, whole) else []
+            rest = without(problem, set(whole) - set(part))
+            found = part + _irreducible(rest, single)
+        else:
+            found = _irreducible(bare, whole)
+    for size in range(1, len(found)):
+        # One class limit alone would have been found with its class.
+        names = whole if size == 1 else [*whole, *single]
+        if comb(len(names), size) > MOST_SUBSETS:
+            return found, False
+        smaller = next(_conflicting(problem, names, size), None)
+        if smaller is not None:
+            return smaller, True
+    return found, True
+
+
+def _without_all(problem: Problem, names: Sequence[str]) -> bool:
+    """Say whether the limits that are left without these conflict already."""
+    return not feasible(without(problem, names))
 
 
 def _class_alone(problem: Problem) -> list[str] | None:
@@ -93,13 +106,19 @@ def _class_alone(problem: Problem) -> list[str] | None:
     empty = [int(c) for c in np.flatnonzero(counts == 0)]
     if problem.splits and problem.min_accuracy is not None:
         empty += [int(c) for c in np.flatnonzero(problem.min_accuracy.known)]
+    found: list[str] | None = None
     for c in sorted(set(empty)):
         part = one_class(problem, c)
         names = _reachable(part, c, problem)
         bare = without(part, whole_limits(part), keep_unknown=False)
-        if names and not feasible(bare):
-            return next(_conflicting(bare, names))
-    return None
+        if not names or feasible(bare):
+            continue
+        sizes = range(1, len(names) + 1)
+        least = next(kept for size in sizes for kept in _conflicting(bare, names, size))
+        if len(least) == 1:
+            return least
+        found = found or least
+    return found
 
 
 def _reachable(part: Problem, c: int, problem: Problem) -> list[str]:
@@ -108,12 +127,12 @@ def _reachable(part: Problem, c: int, problem: Problem) -> list[str]:
     return [name for name in class_limits(part) if name.startswith(prefix)]
 
 
-def _conflicting(problem: Problem, names: Sequence[str]) -> Iterator[list[str]]:
-    """Run through the sets of limits that conflict, small ones first."""
-    for size in range(1, len(names) + 1):
-        for kept in combinations(names, size):
-            if not feasible(without(problem, set(names) - set(kept))):
-                yield list(kept)
+def _conflicting(problem: Problem, names: Sequence[str], size: int) -> Iterator[list[str]]:
+    """Run through the sets of so many limits that conflict, all other limits left out."""
+    others = {*whole_limits(problem), *class_limits(problem)}
+    for kept in combinations(names, size):
+        if not feasible(without(problem, others - set(kept))):
+            yield list(kept)
 
 
 def one_class(problem: Problem, c: int) -> Problem:
@@ -145,19 +164,6 @@ def one_class(problem: Problem, c: int) -> Problem:
         min_accuracy=of_class(problem.min_accuracy),
         max_p95_latency_s=of_class(problem.max_p95_latency_s),
     )
-
-
-def _fewest(problem: Problem, names: Sequence[str]) -> tuple[list[str], bool]:
-    """Find as few of the limits as possible that conflict, with all others of the problem kept."""
-    if not feasible(without(problem, names)):
-        return [], True
-    for size in range(1, len(names) + 1):
-        if comb(len(names), size) > MOST_SUBSETS:
-            break
-        for kept in combinations(names, size):
-            if not feasible(without(problem, set(names) - set(kept))):
-                return list(kept), True
-    return _irreducible(problem, names), False
 
 
 def _irreducible(problem: Problem, names: Sequence[str]) -> list[str]:
@@ -193,11 +199,45 @@ def _yielding(problem: Problem, name: str, names: Collection[str]) -> Yielding:
 
 def _least(problem: Problem, name: str) -> Decimal | None:
     """Return the nearest value of a limit that leaves a plan; None when there is none."""
-    if name.startswith("classes."):
-        return _class_least(problem, name)
     if name.startswith("pools."):
         return _pool_least(problem, name)
-    return least_of(problem, name)
+    if name.startswith("classes.") and not (problem.splits and name.endswith("min_accuracy")):
+        return _class_least(problem, name)
+    if name.startswith("classes."):
+        owner = name[len("classes.") : -len(".min_accuracy")]
+        least = greatest_mix(problem, list(problem.class_names).index(owner))
+    else:
+        least = least_of(problem, name)
+    return None if least is None else _that_works(problem, name, least)
+
+
+def _that_works(problem: Problem, name: str, least: Decimal) -> Decimal | None:
+    """Give a limit a little more until a plan keeps it: the nearest value may miss by a hair."""
+    with localcontext(WIDE):
+        outward = -PLACES if is_floor(name) else PLACES
+        for step in (0, 1, 10, 1000):
+            value = max(Decimal(0), least + outward * step)
+            if feasible(moved(problem, name, value)):
+                return value
+    return None
+
+
+def moved(problem: Problem, name: str, value: Decimal) -> Problem:
+    """Return the problem with one limit of the plan or of a class set anew."""
+    if not name.startswith("classes."):
+        return with_value(problem, name, value)
+    owner, _, key = name[len("classes.") :].rpartition(".")
+    column: DecimalColumn | None = getattr(problem, key)
+    assert column is not None
+    held = [column.get(i) for i in range(problem.n_classes)]
+    held[list(problem.class_names).index(owner)] = value
+    changed = DecimalColumn.from_decimals(held)
+    return replace(problem, **{key: changed})  # type: ignore[arg-type]
+
+
+def is_floor(name: str) -> bool:
+    """Say whether a limit gives by falling."""
+    return name.startswith("target") or name.endswith(("min_share", "min_accuracy"))
 
 
 def _class_least(problem: Problem, name: str) -> Decimal | None:
@@ -213,10 +253,7 @@ def _class_least(problem: Problem, name: str) -> Decimal | None:
     floor = key == "min_accuracy"
     known = [v for v in values if v is not None and (v < stated if floor else v > stated)]
     for value in sorted(known, reverse=floor):
-        held = [column.get(i) for i in range(problem.n_classes)]
-        held[c] = value
-        moved = DecimalColumn.from_decimals(held)
-        if feasible(replace(problem, **{key: moved})):  # type: ignore[arg-type]
+        if feasible(moved(problem, name, value)):
             return value
     return None
 

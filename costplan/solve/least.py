@@ -7,6 +7,8 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
+import numpy as np
+
 from costplan.solve.aim import Aim, Clock
 from costplan.solve.amounts import Amount, Row, rows
 from costplan.solve.decimals import WIDE, from_units
@@ -44,6 +46,23 @@ def least_of(problem: Problem, name: str) -> Decimal | None:
         return None
     used = _total(row, solution)
     return _outward(used / (row.per or 1), up=not row.at_least)
+
+
+def greatest_mix(problem: Problem, c: int) -> Decimal | None:
+    """Return the most accuracy that a mix of class c can have, all other limits kept; None: none.
+
+    To a millionth, rounded down.
+    """
+    free = without(problem, {f"classes.{problem.class_names[c]}.min_accuracy"})
+    mine = np.zeros(problem.n_classes, dtype=np.int64)
+    mine[c] = 1
+    amount = Amount(mine, problem.accuracy.units, problem.accuracy.exponent)
+    solution = solve_aim(free, Aim(amount, -1, False), Clock.start(None), DEFAULT_GAP)
+    if not solution.has_plan:
+        return None
+    picks = solution.picks_of(c)
+    mean = sum((amount.at(c, option) * Fraction(share) for option, share in picks), Fraction(0))
+    return _outward(mean, up=False)
 
 
 def least_usd(problem: Problem) -> Decimal | None:

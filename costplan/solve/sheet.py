@@ -17,6 +17,9 @@ FEASIBILITY = 1e-9
 ROW_SIZE = 100.0
 """Rows are scaled so that their bound has this magnitude."""
 
+LEAST_BOUND = 1e-8
+"""Part of the largest value of a row below which its bound does not set the scale."""
+
 
 class Ending(StrEnum):
     """How HiGHS ended."""
@@ -189,6 +192,10 @@ def _outcome(highspy: ModuleType, solver: Any, whole: bool) -> Outcome:  # noqa:
 
 
 def scale_of(values: Floats, bound: float) -> float:
-    """Return the factor that brings a row to ROW_SIZE."""
-    size = abs(bound) if bound else float(np.abs(values).max(initial=0.0))
+    """Return the factor that brings a row to ROW_SIZE.
+
+    A bound that is next to nothing beside the row's values must not make those huge.
+    """
+    most = float(np.abs(values).max(initial=0.0))
+    size = max(abs(bound), most * LEAST_BOUND) if bound else most
     return ROW_SIZE / size if size else 1.0
