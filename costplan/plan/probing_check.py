@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from costplan.plan.probing_costs import request_for
 from costplan.plan.probing_lineup import Connected, Lineup, Seat
 from costplan.plan.probing_stage import Name, Stage
+from costplan.probe.books import GivenUpError
 from costplan.probe.budget import OutOfMoneyError
 from costplan.probe.desk import Desk
 from costplan.probe.graders import Numeric
@@ -124,7 +125,7 @@ async def _check(
         reply, _ = await desk.pay(
             connected.contender(name), request, (TINY.task_class, TINY.id, *name, 0), "check", None
         )
-    except (CallError, OutOfMoneyError) as fault:
+    except (CallError, OutOfMoneyError, GivenUpError) as fault:
         return Checked(*name, ok=False, findings=(*findings, str(fault)))
     usage = reply.answer.usage
     if reply.answer.finish == "length":

@@ -8,13 +8,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from costplan.domain.errors import InputError
+from costplan.domain.errors import CostplanError, InputError
 from costplan.probe.budget import ZERO, Budget, Tariff
 from costplan.probe.journal import Journal
 from costplan.probe.records import Key
 from costplan.providers.fault import CallError, Charge
 from costplan.providers.reply import Reply
 from costplan.providers.request import Request
+
+
+class GivenUpError(CostplanError):
+    """The provider or the setting was given up while the call waited; nothing was sent."""
+
+    exit_code = 6
 
 
 @dataclass(slots=True)
@@ -31,6 +37,8 @@ class CallBooks:
     worst_usd: Decimal
     facts: Callable[[Reply, str], Mapping[str, Any]]
     """Says of a reply what the journal keeps."""
+    why_stopped: Callable[[], str] = lambda: ""
+    """Says why the option is not asked any more; empty while it is."""
     beside_usd: Decimal = ZERO
     """What must be left for the call that marks the reply."""
     call: str = ""
@@ -41,9 +49,13 @@ class CallBooks:
     async def begin(self, request: Request, attempt: int) -> None:
         """Set the worst case aside, then write it down, then let the call go.
 
-        Raises OutOfMoneyError, or InputError where the journal cannot be written.
+        Raises OutOfMoneyError, GivenUpError, or InputError where the journal cannot be written.
         """
         await self.budget.reserve(self.worst_usd, self.beside_usd)
+        reason = self.why_stopped()  # now, for the call may have waited long
+        if reason:
+            self.budget.settle(self.worst_usd, ZERO)
+            raise GivenUpError(reason)
         self.call = self.journal.new_call()
         task_class, question, model, setting, sample = self.key
         record: dict[str, Any] = {

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from costplan.probe.books import CallBooks, reply_facts
+from costplan.probe.books import CallBooks, GivenUpError, reply_facts
 from costplan.probe.budget import ZERO, Budget, OutOfMoneyError, Tariff
 from costplan.probe.command_grader import mark_by_command
 from costplan.probe.grade import Mark, mark, needs_more
@@ -188,6 +188,10 @@ class Desk:
             reply, call = await self.pay(asked.contender, request, asked.key, "ask", asked)
         except OutOfMoneyError as error:
             return Outcome(asked, Ended.NO_MONEY, reason=str(error))
+        except GivenUpError as error:
+            gone = self._why_stopped(asked.contender)
+            ended = Ended.STOPPED if gone else Ended.UNMARKABLE
+            return Outcome(asked, ended, reason=str(error))
         except CallError as fault:
             self._note(asked.contender, fault)
             return Outcome(asked, Ended.FAILED, reason=f"{fault.kind}: {fault}", again=again)
@@ -202,7 +206,8 @@ class Desk:
     ) -> tuple[Reply, str]:
         """Ask for money; gives the reply and the call's identifier.
 
-        Raises CallError when there is no reply, OutOfMoneyError before one could be paid for.
+        Raises CallError when there is no reply, OutOfMoneyError and GivenUpError before anything
+        was sent.
         """
         books = CallBooks(
             journal=self.journal,
@@ -213,6 +218,10 @@ class Desk:
             request=request_digest(request),
             worst_usd=contender.tariff.worst_usd(request, contender.output_tokens),
             facts=lambda reply, call: self._facts(reply, call, role, asked),
+            why_stopped=lambda: (
+                self._why_stopped(contender)
+                or (self._why_unmarkable(asked.question) if asked is not None else "")
+            ),
             beside_usd=ZERO if asked is None else self._judging_usd(asked),
         )
         reply = await ask(
@@ -297,6 +306,8 @@ class Desk:
                 return None, reason
             try:
                 await self.pay(contender, request, key, "judge", None)
+            except GivenUpError as error:
+                return None, f"judge: {error}"
             except CallError as fault:
                 self._note(contender, fault)
                 return None, f"judge: {fault.kind}: {fault}"

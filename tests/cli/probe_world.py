@@ -73,10 +73,11 @@ def lay_out(folder, url, count=24):
 
 
 @contextmanager
-def serve(log, rates=None, delay_s=0.0):
+def serve(log, rates=None, delay_s=0.0, **more):
     """Run the faulty server in a process of its own; gives its address."""
     script = PROBE_TESTS / "fault_server.py"
     arguments = ["--rates", json.dumps(rates or {}), "--log", str(log), "--delay-s", str(delay_s)]
+    arguments += [part for name, value in more.items() for part in (f"--{name}", str(value))]
     process = subprocess.Popen(
         [sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True
     )

@@ -169,6 +169,40 @@ def test_a_check_makes_one_tiny_call_for_each_setting(world):
     assert not (folder / "w.outcomes.csv").exists()
 
 
+def test_another_model_than_the_asked_one_stops_that_setting(tmp_path):
+    """Where another model answers one effort, that one is given up and told; the other goes on."""
+    log = tmp_path / "served.log"
+    with serve(log, reroute="high") as url:
+        workload, questions = lay_out(tmp_path, url)
+        out, _ = run(tmp_path, workload, questions, "--max-usd", "0.9", "--grid", "--json")
+    facts, lines = json.loads(out), served(log)
+    assert {o["setting"] for group in facts["classes"] for o in group["options"]} == {"low"}
+    assert "'m-mini' answered" in facts["stopped"]["m/high"]
+    high = [line for line in lines if line["effort"] == "high"]
+    assert len(high) <= 8  # those under way when the first was read
+    assert len(lines) - len(high) == 24
+    paid = sum(Decimal(2 * line["input"] + 10 * line["output"]) for line in lines) / 10**6
+    assert paid <= Decimal(facts["spent_usd"]) <= Decimal("0.9")
+
+
+def test_a_spent_credit_is_never_asked_again_and_a_later_run_goes_on(tmp_path):
+    """After 402 nothing more is sent; what was answered stands, and is not paid for again."""
+    log = tmp_path / "served.log"
+    with serve(log, credit=20) as url:
+        workload, questions = lay_out(tmp_path, url, 100)
+        # 6: nothing was answered of the class that comes second
+        out, _ = run(tmp_path, workload, questions, "--max-usd", "2", "--grid", "--json", code=6)
+    facts = json.loads(out)
+    assert facts["replies"] == len(served(log)) == 20
+    assert facts["calls"] - 20 == facts["faults"]["quota"] <= 16
+    assert any("quota" in said for said in facts["warnings"])
+    with serve(log) as url:
+        workload.write_text(workload.read_text().replace("Test", "Test 2"))
+        lay_out(tmp_path, url, 100)
+        out, _ = run(tmp_path, workload, questions, "--max-usd", "2", "--grid", "--json")
+    assert json.loads(out)["replies"] == len(served(log)) == 200
+
+
 def test_bad_input_is_a_fault_with_its_place(world):
     """A class that the workload does not have and a missing file end with exit code 3."""
     folder, workload, questions, log = world

@@ -84,13 +84,25 @@ class FaultServer:
     """Serves Chat Completions with faults at given rates."""
 
     def __init__(
-        self, rates=None, *, seed=1, upstream=None, log=None, delay_s=0.0, hang_s=30.0, script=()
+        self,
+        rates=None,
+        *,
+        seed=1,
+        upstream=None,
+        log=None,
+        delay_s=0.0,
+        hang_s=30.0,
+        script=(),
+        credit=10**9,
+        reroute="",
     ):
         self.rates = rates or {}
         self.script = itertools.cycle(script) if script else None
         self.random = random.Random(seed)
         self.upstream = upstream
         self.log = log
+        self.credit = credit
+        self.reroute = reroute
         self.delay_s = delay_s
         self.hang_s = hang_s
         self.served = []
@@ -159,7 +171,7 @@ class FaultServer:
             "empty": reply(200, b""),
             "refused": reply(400, b'{"error": {"message": "no such parameter"}}'),
         }
-        if b'"bankrupt"' in body:
+        if b'"bankrupt"' in body or self.seen > self.credit:
             fate, plain["broke"] = "broke", reply(402, b'{"error": {"message": "no credit"}}')
         if fate in plain:
             writer.write(plain[fate])
@@ -188,7 +200,8 @@ class FaultServer:
         effort = asked.get("reasoning_effort", "")
         if self.upstream:
             return await self._forward(first, body, fate)
-        data, tokens, prompt_tokens = completion(asked["model"], prompt, effort)
+        served = "m-mini" if self.reroute and effort == self.reroute else asked["model"]
+        data, tokens, prompt_tokens = completion(served, prompt, effort)
         line = {
             "model": asked["model"],
             "prompt": prompt,
@@ -224,8 +237,10 @@ async def main():
     parser.add_argument("--rates", type=json.loads, default={})
     parser.add_argument("--log")
     parser.add_argument("--delay-s", type=float, default=0.0)
-    options = parser.parse_args()
-    server = FaultServer(options.rates, log=options.log, delay_s=options.delay_s)
+    parser.add_argument("--credit", type=int, default=10**9, help="calls until it answers 402")
+    parser.add_argument("--reroute", default="", help="effort that another model answers")
+    options = vars(parser.parse_args())
+    server = FaultServer(options.pop("rates"), **options)
     async with server:
         print(server.url, flush=True)
         sys.stdout.close()
