@@ -70,7 +70,9 @@ Confidence = Annotated[
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write one row per ceiling here (CSV).")]
 Policies = Annotated[
     bool,
-    typer.Option("--policies", help="Judge what cascades of two settings add, and their promises."),
+    typer.Option(
+        "--policies", help="Judge what policies add on questions not seen, and their promises."
+    ),
 ]
 Tables = Annotated[
     list[Path],
@@ -156,6 +158,7 @@ def _judge_policies(
 ) -> None:
     from costplan.files.outcomes import read_outcomes
     from costplan.plan.backtest_policies import backtest_cascades
+    from costplan.plan.backtest_promises import judge_promises
     from costplan.report.backtest import watch_splits
     from costplan.report.backtest_policies import write_cascade_backtest
 
@@ -163,7 +166,8 @@ def _judge_policies(
     table = read_outcomes(*outcomes)
     watch = watch_splits(" + ".join(table.dataset.names), splits)
     judged = backtest_cascades(table, checks, fractions, splits, seed, watch=watch)
-    write_cascade_backtest(judged, as_json=as_json)
+    promises = judge_promises(table, splits, seed, watch=watch)
+    write_cascade_backtest(judged, promises, as_json=as_json)
 
 
 def _check_fractions(ceiling: list[float] | None) -> tuple[float, ...]:

@@ -98,6 +98,16 @@ class CascadeBacktest:
     results: tuple[CascadeResult, ...]
     """By check, then by ceiling."""
 
+    @property
+    def checks(self) -> tuple[CheckTried, ...]:
+        """Checks tried, in order."""
+        return tuple(dict.fromkeys(result.check for result in self.results))
+
+    def mean_gain(self, check: CheckTried) -> float | None:
+        """Give the mean over the ceilings of what cascades add with a check; None without plans."""
+        gains = [r.gain for r in self.results if r.check == check and r.gain is not None]
+        return fmean(gains) if gains else None
+
 
 Watch = Callable[[Iterable[int]], Iterable[int]]
 

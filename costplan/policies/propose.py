@@ -188,8 +188,9 @@ def _rank_pairs(check: Check, evidence: Evidence, names: list[str]) -> list[tupl
     columns = [evidence.column(name) for name in names]
     believed = np.full(len(evidence.table.settings), np.nan)
     for name, column in zip(names, columns, strict=True):
-        measured = float(np.nanmean(evidence.table.score[:, column]))
-        believed[column] = evidence.believed.get(evidence.settings[name], measured)
+        if (evidence.table.count[:, column] > 0).any():
+            measured = float(np.nanmean(evidence.table.score[:, column]))
+            believed[column] = evidence.believed.get(evidence.settings[name], measured)
     accuracy, down = pair_accuracies(evidence.table, believed, evidence.dependence, rates)
     usd = _mean_usd(evidence)
     total = usd[:, None] + float(check.usd) + down * usd[None, :]
@@ -218,8 +219,8 @@ def price_singles(evidence: Evidence) -> dict[str, tuple[float, float]]:
     for name, setting in evidence.settings.items():
         if setting in evidence.table.settings:
             column = evidence.table.place(setting)
-            measured = float(np.nanmean(evidence.table.score[:, column]))
             if np.isfinite(usd[column]):
+                measured = float(np.nanmean(evidence.table.score[:, column]))
                 points[name] = float(usd[column]), evidence.believed.get(setting, measured)
     return points
 

@@ -35,14 +35,14 @@ def mix_unseen(seen: Evidence, held: Evidence, usd: float) -> float | None:
 
     usd: dollars per request that it may spend. None below the cheapest setting.
     """
-    singles = price_singles(seen)
-    corners, _ = upper_hull(singles.values())
-    names = [
-        next(name for name, (price, accuracy) in singles.items() if price == corner
-             and accuracy == max(a for p, a in singles.values() if p == corner))
-        for corner in corners.tolist()
-    ]  # fmt: skip
-    if not names or usd < corners[0]:
+    asked = np.asarray((held.table.count > 0).any(axis=0))
+    singles = {
+        name: point for name, point in price_singles(seen).items() if asked[held.column(name)]
+    }
+    corners, gained = upper_hull(singles.values())
+    if not len(corners) or usd < corners[0]:
         return None
+    named = {point: name for name, point in reversed(singles.items())}
+    names = [named[corner] for corner in zip(corners.tolist(), gained.tolist(), strict=True)]
     came = [np.nanmean(held.table.score[:, held.column(name)]) for name in names]
     return float(np.interp(usd, corners, came))
