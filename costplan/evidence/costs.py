@@ -34,6 +34,9 @@ MANY_Z = 2.1
 """Standard errors to keep where many options compete and each has many questions."""
 FEW_Z, FEW_QUESTIONS = 20.0, 5.0
 """Standard errors more with few questions: FEW_Z / (questions + FEW_QUESTIONS)."""
+BORROWED_LEVEL, BORROWED_OPTION = 1.25, 0.78
+"""How far thinking on one benchmark is from that on another, in natural logarithms of the tokens:
+common to all options, and of one option beyond that (root mean squares of the ordered pairs)."""
 INTERVAL_WIDEN = 1.5
 """Factor on the standard error in intervals of cost, calibrated on real tables."""
 
@@ -138,6 +141,37 @@ def usd_interval(usd: float, sd: float, confidence: float = 0.9) -> tuple[float,
         return usd, usd
     reach = two_sided(confidence) * INTERVAL_WIDEN * sd / usd
     return usd * math.exp(-reach), usd * math.exp(reach)
+
+
+def borrowed_reach(
+    classes: Iterable[Sequence[float]], confidence: float = 0.9
+) -> tuple[float, float]:
+    """Give how far below and above its forecast a bill may be whose thinking is borrowed.
+
+    classes: dollars of thinking that each option has of each class, counted on a benchmark. Each
+    is log-normal around its forecast; options of a class share the level, classes share nothing.
+    The sides are added up apart, as independent errors are. What is spread over many classes is
+    likely dearer than forecast, for a few that think long outweigh the others: the upper side
+    takes the mean's excess over the median, as far as classes are many.
+    """
+    spread = math.hypot(BORROWED_LEVEL, BORROWED_OPTION)
+    rho = (BORROWED_LEVEL / spread) ** 2
+    reach = two_sided(confidence) * spread
+    parts = sorted(sorted(dollars) for dollars in classes)
+    variance = sum(_correlated_sum(dollars, rho) for dollars in parts)
+    sums = [sum(dollars) for dollars in parts]
+    whole = sum(sums)
+    if whole <= 0:
+        return 0.0, 0.0
+    alone = sum(usd**2 for usd in sums) / whole**2
+    excess = (1.0 - alone) * whole * math.expm1(0.5 * spread**2)
+    far = math.sqrt(variance)
+    return far * (1.0 - math.exp(-reach)), far * math.expm1(reach) + excess
+
+
+def borrowed_factor() -> float:
+    """Give the factor by which half of all borrowed thinking is off, in either direction."""
+    return math.exp(two_sided(0.5) * math.hypot(BORROWED_LEVEL, BORROWED_OPTION))
 
 
 def _correlated(spread: Array, rho: float) -> Array:

@@ -16,6 +16,7 @@ from costplan.plan.case import Case, value_unit
 from costplan.plan.considered import consider
 from costplan.plan.fallback import choose
 from costplan.plan.frontier import trace_frontier
+from costplan.plan.held_out import check_held_out, say_held_out, warn_of_held_out
 from costplan.plan.horizon import is_monthly, merge_plans, split_months
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
 from costplan.plan.margin import z_of
@@ -55,7 +56,9 @@ def build_plan(case: Case, manner: Manner | None = None) -> Plan:
     manner = manner or Manner()
     if is_monthly(case):
         months = split_months(case)
-        plans = [build_plan(part, manner) for _, part in months]
+        # All months rest on the same outcomes: one check is enough.
+        cases = [part if i == 0 else replace(part, own={}) for i, (_, part) in enumerate(months)]
+        plans = [build_plan(part, manner) for part in cases]
         return merge_plans([month for month, _ in months], plans)
     honest, case = case, take_at_word(case) if manner.naive else case
     problem = pose(case)
@@ -138,6 +141,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     if choice.fell_back:
         ceilings = [c.model_copy(update={"price_note": FELL_BACK}) for c in ceilings]
     considered, changes = consider(case, solved, ceilings, worth, z)
+    checks = () if manner.naive else check_held_out(solved.allocation)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
@@ -159,7 +163,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "evidence": list_evidence(solved.allocation),
             "considered": considered,
             "changes": changes,
-            "assumptions": list_assumptions(solved.allocation),
+            "assumptions": (*list_assumptions(solved.allocation), *say_held_out(checks)),
             "warnings": (),
             "unknowns": find_unknowns(case, float(audit.value), _value_per_usd(ceilings)),
         }
@@ -169,6 +173,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "warnings": tuple(
                 list_warnings(draft, case, solved.allocation, sure=sure, fell_back=choice.fell_back)
             )
+            + tuple(warn_of_held_out(checks))
         }
     )
     return warned.model_copy(update={"verdict": pronounce(warned)})

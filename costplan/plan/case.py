@@ -12,6 +12,8 @@ from costplan.domain.workload import TaskClass, Workload
 
 if TYPE_CHECKING:
     from costplan.evidence.belief import Beliefs
+    from costplan.evidence.cells import Answers
+    from costplan.evidence.logit import Spreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,20 @@ class ClassCase:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnOutcomes:
+    """The outcomes that a class was measured by."""
+
+    file: str
+    """The file as the workload names it."""
+    name: str
+    """The class's name there."""
+    answers: Answers
+    """All answers of the file."""
+    spreads: Spreads
+    """How far classes and options of the file lie apart."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """All that a plan is made from."""
 
@@ -71,6 +87,8 @@ class Case:
     """Day on which models end, where one is announced."""
     notes: tuple[Note, ...] = ()
     """What the reader must know."""
+    own: Mapping[str, OwnOutcomes] = field(default_factory=dict, repr=False, compare=False)
+    """Own outcomes by class, to check the forecast on; classes without any are absent."""
 
 
 def value_unit(case: Case) -> str:

@@ -103,6 +103,7 @@ def gather(workload: Workload, sources: Sources) -> Case:
         beliefs=Beliefs(beliefs),
         ends={n: p.ends for n, p in sources.profiles.items() if p.ends is not None},
         notes=tuple(dict.fromkeys(notes)),
+        own=tables.own(workload.classes),
     )
 
 

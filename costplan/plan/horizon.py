@@ -154,6 +154,7 @@ def _merge_totals(parts: Sequence[Totals]) -> Totals:
             low=total([part.usd_interval.low for part in parts]),
             high=total([part.usd_interval.high for part in parts]),
         ),
+        usd_borrowed=total([part.usd_borrowed for part in parts]),
     )
 
 

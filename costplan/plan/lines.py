@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal, localcontext
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from costplan.domain.estimate import Estimate
 from costplan.domain.money import EXACT
 from costplan.domain.option import Option
 from costplan.plan.allocation import Allocation
+from costplan.plan.borrowed import borrowed_by_class, widen_interval
 from costplan.plan.case import Case, ClassCase
 from costplan.plan.forecast import forecast_accuracy
 from costplan.plan.insight import Accuracy, Interval
@@ -83,7 +85,8 @@ def is_batch(option: Option) -> bool:
 
 def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
     """Add the plan up, with intervals at a confidence."""
-    low, high = usd_interval(audit.bill_usd, usd_sd(allocation), confidence)
+    sampled = usd_interval(audit.bill_usd, usd_sd(allocation), confidence)
+    low, high = widen_interval(allocation, audit.bill_usd, sampled, confidence)
     accuracy = 0.0 if audit.accuracy is None else float(audit.accuracy)
     forecast = forecast_accuracy(allocation, confidence)
     sd = 0.0 if forecast is None else forecast.sd
@@ -96,6 +99,7 @@ def total_up(allocation: Allocation, audit: Audit, confidence: float) -> Totals:
             accuracy=spread_accuracy(accuracy, sd, confidence),
             mean_latency_s=audit.mean_latency_s,
             usd_interval=UsdInterval(low=low, high=high),
+            usd_borrowed=sum(chain(*borrowed_by_class(allocation).values()), Decimal(0)),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,7 @@ from costplan.domain.option import Exclusion, Option, Source
 from costplan.domain.outcomes import Outcomes
 from costplan.domain.price import Price
 from costplan.domain.workload import Evidence, TaskClass
-from costplan.plan.case import ClassCase, Note
+from costplan.plan.case import ClassCase, Note, OwnOutcomes
 from costplan.plan.hygiene import inspect_measured, keep_out
 from costplan.plan.market import Market
 from costplan.plan.options import PENDING, find_barrier, match_model
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from costplan.evidence.belief import Beliefs
-    from costplan.evidence.cells import Cells, Usage
+    from costplan.evidence.cells import Answers, Cells, Usage
     from costplan.evidence.estimates import Estimates
     from costplan.evidence.published import PublishedCurve
     from costplan.policies.estimate import PolicyEstimate
@@ -51,6 +51,8 @@ class Table:
     """Counts per class and option."""
     outcomes: Outcomes
     """The file as read."""
+    answers: Answers
+    """Its samples averaged per question."""
     cut_off: NDArray[np.float64]
     """Share of answers cut off, (C, M)."""
     refused: NDArray[np.float64]
@@ -95,10 +97,23 @@ class Tables:
                 measure_usage(outcomes, answers),
                 cells,
                 outcomes,
+                answers,
                 measure_cut_off(outcomes, answers)[0],
                 measure_flag(outcomes, answers, "refused"),
             )
         return self._read[path]
+
+    def own(self, classes: Iterable[TaskClass]) -> dict[str, OwnOutcomes]:
+        """Give the outcomes behind each class that was read from a file."""
+        found = {}
+        for task in classes:
+            path = None if task.evidence is None else task.evidence.outcomes
+            if task.evidence is None or path is None or path not in self._read:
+                continue
+            table = self._read[path]
+            name = task.evidence.outcomes_class or task.name
+            found[task.name] = OwnOutcomes(path, name, table.answers, table.estimates.fit.spreads)
+        return found
 
     def join(self, path: str, name: str) -> Joint:
         """Lay the outcomes of a class out question by question; KeyError when it has none."""

@@ -160,6 +160,8 @@ class Totals(Part):
     """Mean seconds per request; null where a line's is unknown."""
     usd_interval: UsdInterval
     """Interval of the bill."""
+    usd_borrowed: Amount = Decimal(0)
+    """Dollars at list price that rest on tokens counted on benchmarks, not on own requests."""
 
 
 class Ceiling(Part):

@@ -19,6 +19,7 @@ from costplan.domain.figures import (
 )
 from costplan.files.workload import find_doubts
 from costplan.plan.allocation import Allocation
+from costplan.plan.borrowed import say_borrowed
 from costplan.plan.case import Case
 from costplan.plan.margin import usd_sd, with_margin, z_of
 from costplan.plan.model import Baseline, Plan, PlanWarning
@@ -104,6 +105,7 @@ def list_assumptions(allocation: Allocation) -> list[str]:
             "from published benchmarks, not from your questions: they rank options well and "
             "forecast levels badly, and are worth about 20 to 30 of your own questions per option"
         )
+    said += say_borrowed(allocation)
     assumed = [option for _, option, _ in chosen if option.accuracy.grade is Grade.ASSUMED]
     names = sorted({option.name for option in assumed if option.recipe is None})
     if names:

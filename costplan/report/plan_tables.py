@@ -51,6 +51,8 @@ def list_ceilings(plan: Plan, width: int) -> Iterator[RenderableType]:
     said = f"The bill: {write_usd(totals.usd)} {_write_period(plan)}"
     if low != high:
         said += f", likely {write_usd(low)} to {write_usd(high)}"
+    if totals.usd_borrowed:
+        said += f"; {write_usd(totals.usd_borrowed)} of it rests on tokens that benchmarks took"
     if not plan.ceilings:
         yield f"{said}. No ceiling is set."
         return
@@ -72,7 +74,8 @@ def list_ceilings(plan: Plan, width: int) -> Iterator[RenderableType]:
     yield f"{said}."
     if low != high and plan.confidence and _keeps_margin(plan):
         sure = write_percent(plan.confidence, 0)
-        yield f"What is left below the dollar ceiling is kept so that it holds with {sure}."
+        given = ", should requests take as many tokens" if totals.usd_borrowed else ""
+        yield f"What is left below the dollar ceiling is kept so that it holds with {sure}{given}."
 
 
 def say_price(plan: Plan, ceiling: Ceiling) -> str:
