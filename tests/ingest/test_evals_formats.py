@@ -133,6 +133,27 @@ def test_an_inspect_run_that_crashed(tmp_path):
     assert any("never finished" in remark for remark in result.remarks)
 
 
+def test_what_is_of_another_kind_is_a_fault_per_file(tmp_path):
+    """Values of a kind that no version writes are faults of their files, all at once."""
+    good = {"header.json": header(), "summaries.json": [summary(1, 1, "C")]}
+    odd = [
+        good | {"summaries.json": [summary(1, 1, "C") | {"scores": 5}]},
+        good | {"header.json": header() | {"plan": "x"}},
+        good | {"summaries.json": 7},
+    ]
+    paths = [tmp_path / f"{number}.eval" for number in range(3)]
+    for path, members in zip(paths, odd, strict=True):
+        path.write_bytes(zstd_zip(members))
+    with pytest.raises(InputError) as error:
+        read_evals(paths, ANY)
+    assert {fault.file for fault in error.value.faults} == set(map(str, paths))
+    whole = bytearray(zstd_zip(good))
+    whole[whole.index(b"\x28\xb5\x2f\xfd") + 9] ^= 255
+    paths[0].write_bytes(bytes(whole))
+    with pytest.raises(InputError, match="broken or cut off"):
+        read_evals(paths[:1], ANY)
+
+
 def test_a_cut_archive_is_a_fault(tmp_path):
     """A truncated archive is refused."""
     path = tmp_path / "cut.eval"

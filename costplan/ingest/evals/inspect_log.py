@@ -61,7 +61,10 @@ def _member(path: Path, info: zipfile.ZipInfo) -> bytes:
                 [Fault("zstd archives need zstandard", str(path), advice=advice)]
             ) from error
         decompressor = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
-        return decompressor.decompress(raw)
+        try:
+            return decompressor.decompress(raw)
+        except zstandard.ZstdError as error:
+            raise zipfile.BadZipFile(info.filename) from error
     raise InputError([Fault(f"unknown compression {info.compress_type} in the archive", str(path))])
 
 

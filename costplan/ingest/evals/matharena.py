@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import connect, name, quote
 from costplan.ingest.evals.answers import (
     Answer,
@@ -50,10 +51,15 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     else:
         source = f"read_json_auto({quote(str(path))}, compression='{head.compression}')"
     kept = [c for c in _COLUMNS if c in head.keys and c not in _TEXTS]
+    import duckdb
+
     with connect() as connection:
-        cursor = connection.execute(f"SELECT {', '.join(map(name, kept))} FROM {source}")
-        while batch := cursor.fetchmany(10_000):
-            yield from (dict(zip(kept, values, strict=True)) for values in batch)
+        try:
+            cursor = connection.execute(f"SELECT {', '.join(map(name, kept))} FROM {source}")
+            while batch := cursor.fetchmany(10_000):
+                yield from (dict(zip(kept, values, strict=True)) for values in batch)
+        except duckdb.Error as error:
+            raise InputError([Fault("broken or cut off", str(path))]) from error
 
 
 def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:

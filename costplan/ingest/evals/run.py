@@ -61,13 +61,20 @@ def read_evals(
     formats: list[str] = []
     answers: dict[Key, Answer] = {}
     duplicates = 0
+    faults: list[Fault] = []
     for path in files:
-        log = find_format(read_head(path), log_format)
-        if log.name not in formats:
-            formats.append(log.name)
-        here = list(log.read(path, choice))
+        try:
+            log = find_format(read_head(path), log_format)
+            if log.name not in formats:
+                formats.append(log.name)
+            here = _read(log, path, choice)
+            duplicates += _collect(answers, here, choice, log, path)
+        except InputError as error:
+            faults += error.faults
+            continue
         found += [item for item in here if not isinstance(item, Answer)]
-        duplicates += _collect(answers, here, choice, log, path)
+    if faults:
+        raise InputError(faults)
     bad = tuple(item for item in found if isinstance(item, BadRecord))
     _check_bad(bad, max_bad)
     graded = tuple(a for a in answers.values() if a.correct is not None)
@@ -89,6 +96,15 @@ def read_evals(
         bad=bad,
         remarks=tuple(dict.fromkeys(remarks)),
     )
+
+
+def _read(log: EvalFormat, path: Path, choice: EvalChoice) -> list[Found]:
+    """Read a file; where something in it is of another kind than ever documented, say so."""
+    try:
+        return list(log.read(path, choice))
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        message = f"not a sound {log.name} log: {type(error).__name__}"
+        raise InputError([Fault(message, str(path))]) from error
 
 
 def _expand(paths: Sequence[Path]) -> list[Path]:
