@@ -178,6 +178,7 @@ def test_another_model_than_the_asked_one_stops_that_setting(tmp_path):
     facts, lines = json.loads(out), served(log)
     assert {o["setting"] for group in facts["classes"] for o in group["options"]} == {"low"}
     assert "'m-mini' answered" in facts["stopped"]["m/high"]
+    assert "in a row" not in facts["stopped"]["m/high"]  # at the first, not after some
     high = [line for line in lines if line["effort"] == "high"]
     assert len(high) <= 8  # those under way when the first was read
     assert len(lines) - len(high) == 24

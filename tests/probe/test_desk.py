@@ -23,7 +23,7 @@ from costplan.probe.budget import Budget
 from costplan.probe.desk import Ask, Desk, Ended, ask_all
 from costplan.probe.graders import Command, Numeric
 from costplan.probe.journal import Journal
-from costplan.probe.records import read_tally
+from costplan.probe.records import Tally, read_tally
 from costplan.probe.replay import replay
 from costplan.probe.results import outcome_rows, points, write_outcomes
 from costplan.providers.limits import Gate
@@ -462,3 +462,25 @@ def test_a_setting_that_never_answers_is_given_up(tmp_path, fate, most):
     assert seen <= 3 * most
     assert "questions in a row" in stopped["m", "low"]
     assert len(ended) == 80
+
+
+def test_seconds_are_those_of_the_attempt_and_waiting_stands_apart(tmp_path):
+    """One at a time, the calls' seconds add up to less than the run took; the line is waiting."""
+
+    async def go():
+        async with FaultServer(delay_s=0.05) as server:
+            with Journal(tmp_path / "j", ballast=0) as journal:
+                async with Client(environ={"BENCH_KEY": KEY}) as client:
+                    option = contender(client, server.url, "low", gate=Gate(start=1, most=1))
+                    desk = Desk(journal, Budget(Decimal(9)), folder=tmp_path)
+                    began = time.monotonic()
+                    asks = [Ask(question, option) for question in questions(8)]
+                    await ask_all(desk, asks, workers=8)
+                    return list(journal.tally.replies.values()), time.monotonic() - began
+
+    replies, took_s = asyncio.run(go())
+    assert sum(kept.total_s for kept in replies) <= took_s
+    assert max(kept.waited_s for kept in replies) > 0.5 * took_s
+    assert min(kept.waited_s for kept in replies) < 0.5 * took_s
+    point = next(p for p in points(Tally(replies={k.key: k for k in replies})))
+    assert point.waited_s > point.p50_s.mean
