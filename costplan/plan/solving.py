@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError, LimitError
 from costplan.domain.estimate import Grade
+from costplan.plan.alike import treat_alike
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case
 from costplan.plan.forecast import forecast_accuracy
@@ -133,4 +134,5 @@ def _solve(case: Case, problem: Problem, manner: Manner) -> Solved | Solution:
         raise LimitError("the time limit came before any plan; give it more with --time-limit")
     if not solution.has_plan:
         return solution
+    solution = treat_alike(case, problem, solution)
     return Solved(problem, solution, Allocation.of_solution(case, problem, solution))

@@ -157,3 +157,31 @@ def test_shares_of_providers_hold_within_each_month(case, stated, budget):
     assert all(abs(share - Decimal("0.3")) < Decimal("1e-12") for share in deep.values())
     limits = {c.limit for c in plan.ceilings if c.name.endswith("max_share")}
     assert limits == {Decimal("0.3")}
+
+
+@pytest.mark.parametrize("usd", ["1000.01", 1777])
+@pytest.mark.parametrize("latency", [None, 5])
+def test_months_that_are_alike_get_the_same_plan(case, stated, usd, latency):
+    """Under one ceiling for all months equal months get equal shares, and lose nothing by it."""
+    slow = {"mean_latency_s": Decimal(9)}
+    tasks = [
+        one_class(stated) | {"requests_by_month": {"2027-02": Decimal(170)}},
+        one_class(stated) | {"name": "letters", "requests": 70},
+    ]
+    for task in tasks:
+        fast, deep = task["options"]
+        task["options"] = [fast | {"mean_latency_s": Decimal(2)}, deep | slow]
+    ceilings = {"usd": Decimal(usd)} | ({} if latency is None else {"mean_latency_s": latency})
+    horizon = {"start": "2027-01", "months": 5, "budget": "total"}
+    made = case(tasks, starts=None, horizon=horizon, ceilings=ceilings)
+    plan = build_plan(made)
+    shares: dict[str, dict[tuple[str, str], Decimal]] = {}
+    for line in plan.lines:
+        shares.setdefault(line.month, {})[line.task_class, line.option] = line.share
+    first = shares["2027-01"]
+    for month in ("2027-03", "2027-04", "2027-05"):
+        assert shares[month].keys() == first.keys()
+        assert all(abs(shares[month][key] - first[key]) <= Decimal("1e-15") for key in first)
+    assert plan.status == "optimal"
+    assert plan.totals.usd <= Decimal(usd)
+    assert plan.objective.gap <= 1e-9
