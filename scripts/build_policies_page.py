@@ -187,8 +187,8 @@ def _promises(
         f"""\
 Whether a policy keeps on the other half what it promises from one half: of the
 {write_count(taken)} cascades that the plans above took, {write_percent(kept, 0)} kept inside
-their 90 % interval what was promised. Other kinds, each judged alone; *chosen* are what `auto` proposed, so that luck had
-its say, *any* every one that the samples allow:
+their 90 % interval what was promised. Other kinds, each judged alone;
+*chosen* are what `auto` proposed, so that luck had its say, *any* every one that the samples allow:
 
 {_table(head, rows)}
 

@@ -231,6 +231,8 @@ def _list_paths(
 
 
 def _route(spec: Route, options: Mapping[str, Option]) -> _Made:
+    if spec.by == "learned":
+        raise NotMeasured("a difficulty is learned from outcomes question by question")
     parts = []
     for name, bucket in spec.buckets.items():
         if bucket.share is None:

@@ -240,3 +240,12 @@ def test_proposals_from_aggregates_are_cascades_that_beat_single_settings():
         assert done.accuracy.grade == "assumed"
         assert done.accuracy.mean > np.interp(done.usd, [1, 10, 40], [0.5, 0.7, 0.75])
     assert propose_assumed(Auto(), options) == ()
+
+
+def test_a_learned_route_is_never_assumed():
+    """Without outcomes nothing is learned: a blind split would be called a difficulty."""
+    buckets = {"a": {"option": "s/x", "share": 0.5}, "b": {"option": "b/x", "share": 0.5}}
+    policy = Policy.model_validate({"route": {"by": "learned", "buckets": buckets}})
+    options = {"s/x": option("s/x", 0.7, 0.001), "b/x": option("b/x", 0.9, 0.02)}
+    with pytest.raises(NotMeasured, match="learned from outcomes"):
+        assume(policy, options)
