@@ -5,7 +5,7 @@ The published logit of an option is a pseudo-measurement of its effect plus a le
     z_pub[m] = o[m] + L + d[m] + e[m],   L ~ N(0, level^2),  d ~ N(0, departures),  e ~ binomial
 
 so it enters the fit of the local cells as a Gaussian factor on the option effects. It is worth
-about 20 to 30 local questions per option; the level comes from the local questions.
+about 20 local questions per option; the level comes from the local questions.
 """
 
 from __future__ import annotations

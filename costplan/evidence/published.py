@@ -11,15 +11,11 @@ For a planner:
     belief.notes                                      # assumptions to show
     Beliefs.join([...]).forecast(shares, weights, confidence=0.9, minus=other_shares)
 
-Transfer in logits, measured on 16 pairs of benchmarks with the same models: a level common to all
-options of the class (1.2), a departure per option (0.45), and 0.3 between neighbouring efforts of
-one model. The level is common, so differences between options are more certain than levels.
-
-Backtested on the ordered pairs of benchmarks that one source measured with the same models: where
-both ask for the same kind of work (50 pairs) intervals of 80 and 95 % held 91 and 97 % of the
-differences and 76 and 91 % of the levels; across kinds of work (332 pairs) still 81 and 92 % of
-the differences, but 63 and 83 % of the levels. A benchmark of another kind ranks, it does not
-forecast. Interpolated efforts err by 0.13 to 0.25 logits, which the bridge covers.
+Transfer in logits: a level common to all options of the class (1.2), a departure per option
+(0.45), and 0.3 between neighbouring efforts of one model. The level is common, so differences
+between options are more certain than levels. A benchmark of another kind ranks, it does not
+forecast: docs/method.md has what was measured, `scripts/build_transfer_figures.py` measures it.
+Interpolated efforts err by 0.13 to 0.25 logits, which the bridge covers.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def list_assumptions(allocation: Allocation) -> list[str]:
         said.append(
             f"{grades[Grade.PUBLISHED] + grades[Grade.ASSUMED]} of {len(chosen)} accuracies come "
             "from published benchmarks, not from your questions: they rank options well and "
-            "forecast levels badly, and are worth about 20 to 30 of your own questions per option"
+            "forecast levels badly, and are worth about 20 of your own questions per option"
         )
     said += say_borrowed(allocation)
     assumed = [option for _, option, _ in chosen if option.accuracy.grade is Grade.ASSUMED]
