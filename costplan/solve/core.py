@@ -64,9 +64,14 @@ class Core:
         )
 
 
+def units_left(filled: Filled) -> int:
+    """Return what is left of the capacity in whole units: no option weighs a part of one."""
+    return int(filled.left // 1)
+
+
 def room_of(knapsack: Knapsack, filled: Filled) -> float:
     """Return what the greedy plan loses against the bound."""
-    return filled.slope * float(filled.left) * knapsack.unit
+    return filled.slope * float(units_left(filled)) * knapsack.unit
 
 
 def reduced_gains(knapsack: Knapsack, filled: Filled) -> Floats:
@@ -105,7 +110,7 @@ def core_of(
         option,
         scaled,
         loss,
-        (int(filled.left // 1) >> shift) + (shift > 0 and not safe),
+        (units_left(filled) >> shift) + (shift > 0 and not safe),
         slope * knapsack.unit * float(2**shift),
         shift == 0,
     )

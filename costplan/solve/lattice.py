@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from costplan.solve.amounts import Amount, list_spend, quality
-from costplan.solve.core import Core, differences
+from costplan.solve.core import Core, differences, units_left
 from costplan.solve.decimals import Ints, Units
 from costplan.solve.fill import Filled
 from costplan.solve.knapsack import Knapsack
@@ -54,15 +54,15 @@ def least_loss(knapsack: Knapsack, filled: Filled, core: Core) -> float:
     linear programs, by (slope - rate) * left at most, left being the capacity not used, of which
     only what the rises have as a common divisor can be used.
     """
-    amount = _gained(knapsack)
-    if amount is None or filled.left <= 0 or len(core.option) == 0:
+    amount, left = _gained(knapsack), units_left(filled)
+    if amount is None or left <= 0 or len(core.option) == 0:
         return 0.0
     changes = _list_changes(knapsack, filled, core, amount)
     per_unit = Fraction(1, 10 ** amount[0].exponent)
     slope = Fraction(filled.slope) / (per_unit * 10**knapsack.amount.exponent)
     spare = _exceeding(changes, slope)
     common = _common(changes.rise)
-    usable = filled.left // common * common if common else Fraction(0)
+    usable = left // common * common if common else 0
     least = Fraction(0)
     for rate in _list_rates(changes, np.argsort(core.loss, kind="stable")):
         if not 0 <= rate <= slope:
@@ -70,7 +70,7 @@ def least_loss(knapsack: Knapsack, filled: Filled, core: Core) -> float:
         room = (slope - rate) * usable + spare
         grain = _grain_of(changes, rate)
         gained = room // grain * grain if grain else 0
-        least = max(least, slope * filled.left - rate * usable - gained)
+        least = max(least, slope * left - rate * usable - gained)
     return float(least * per_unit) * NEARLY
 
 

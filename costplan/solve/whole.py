@@ -18,7 +18,7 @@ import numpy as np
 
 from costplan.solve.aim import Clock
 from costplan.solve.best import Best
-from costplan.solve.core import Core, core_of, granule, loss_of, reduced_gains, room_of
+from costplan.solve.core import Core, core_of, granule, loss_of, reduced_gains, room_of, units_left
 from costplan.solve.decimals import Floats, Ints
 from costplan.solve.fill import Filled, fill_beside
 from costplan.solve.hull import Hulls, Steps, steps_of
@@ -59,7 +59,7 @@ def best_whole(
 
     filled is the greedy plan.
     """
-    if filled.slope <= 0 or filled.left == 0:
+    if filled.slope <= 0 or units_left(filled) == 0:
         return filled.options, 0.0
     return _Tree(knapsack, hulls, filled, clock, gap).solve()
 
