@@ -128,11 +128,21 @@ def export(  # noqa: PLR0913, PLR0917 - each argument is an option of the comman
     check_free(wanted.places, force=force)
     with paused_collection():
         # All are made before one is saved: a fault in the last leaves none behind.
-        for path, content in list(_make(read_plan(plan), wanted)):
+        saved = read_plan(plan, without=_unread(wanted))
+        for path, content in list(_make(saved, wanted)):
             if path is not None:
                 save(path, content, force=force)
             elif isinstance(content, str):
                 typer.echo(content, nl=False)
+
+
+def _unread(wanted: Wanted) -> set[str]:
+    """List parts of the plan that nothing wanted is made from: reading them takes a third."""
+    from costplan.plan.saved import BESIDE
+
+    if wanted.gateway is not None:
+        return set()
+    return set(BESIDE) - ({"considered"} if wanted.xlsx is not None else set())
 
 
 def _make(plan: Plan, wanted: Wanted) -> Iterator[Pending]:

@@ -6,9 +6,12 @@ import calendar
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
 
 from costplan.domain.money import EXACT
-from costplan.domain.workload import TaskClass, Workload
+
+if TYPE_CHECKING:
+    from costplan.domain.workload import TaskClass, Workload
 
 MONTHS_PER = {"month": 1, "quarter": 3, "year": 12}
 DAYS_PER = {"day": 1, "week": 7}
@@ -68,6 +71,15 @@ def end_period(start: dt.date, period: str) -> dt.date:
     if period in DAYS_PER:
         return start + dt.timedelta(days=DAYS_PER[period] - 1)
     return add_months(start, MONTHS_PER[period]) - dt.timedelta(days=1)
+
+
+def count_days(day: dt.date, period: str) -> int:
+    """Count the days of the calendar period that a day is in."""
+    if period in DAYS_PER:
+        return DAYS_PER[period]
+    months = MONTHS_PER[period]
+    start = dt.date(day.year, (day.month - 1) // months * months + 1, 1)
+    return (end_period(start, period) - start).days + 1
 
 
 def add_months(day: dt.date, months: int) -> dt.date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,6 +14,8 @@ from costplan.domain.collection import paused_collection
 from costplan.domain.errors import Fault, InputError
 from costplan.plan.model import SCHEMA_VERSION, Plan
 
+BESIDE = ("before", "stops", "considered", "changes", "unknowns")
+"""Parts of a plan that say what else there was: most of a large file, and no part of the bill."""
 LARGEST_BYTES = 256 * 1024 * 1024
 
 
@@ -21,8 +24,11 @@ def dump_plan(plan: Plan) -> str:
     return plan.model_dump_json(indent=2) + "\n"
 
 
-def read_plan(path: Path) -> Plan:
-    """Read a saved plan; InputError says what is wrong with it."""
+def read_plan(path: Path, *, without: Collection[str] = ()) -> Plan:
+    """Read a saved plan; InputError says what is wrong with it.
+
+    Of parts that are left out, as `BESIDE`, nothing is read or checked: they are empty.
+    """
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise _refuse(path, "larger than 256 MiB; this is no plan")
@@ -37,6 +43,9 @@ def read_plan(path: Path) -> Plan:
     if content["schema_version"] != SCHEMA_VERSION:
         said = content["schema_version"]
         raise _refuse(path, f"schema_version is {said!r}; this version reads {SCHEMA_VERSION}")
+    for name in without:
+        if name in content:
+            content[name] = None if name == "before" else ()
     try:
         with paused_collection():
             return Plan.model_validate(content)

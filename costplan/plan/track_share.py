@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from costplan.plan.line_price import (
     tokens_of,
 )
 from costplan.plan.model import Line, Plan, PriceUsed
+from costplan.plan.months import count_days
 
 _MILLION = Decimal(1_000_000)
 
@@ -166,21 +166,9 @@ def _portion(plan: Plan, month: str | None, days: Mapping[dt.date, Decimal]) -> 
     """Give how many of its periods the days are."""
     if month is None:
         period = plan.workload.period
-        return sum((part / _length(day, period) for day, part in days.items()), Decimal(0))
+        return sum((part / count_days(day, period) for day, part in days.items()), Decimal(0))
     mine = [part for day, part in days.items() if f"{day:%Y-%m}" == month]
-    year, number = (int(text) for text in month.split("-"))
-    return sum(mine, Decimal(0)) / calendar.monthrange(year, number)[1]
-
-
-def _length(day: dt.date, period: str) -> int:
-    """Give the days in the calendar period that a day is in."""
-    if period in {"day", "week"}:
-        return {"day": 1, "week": 7}[period]
-    if period == "year":
-        return 366 if calendar.isleap(day.year) else 365
-    first = day.month if period == "month" else (day.month - 1) // 3 * 3 + 1
-    count = 1 if period == "month" else 3
-    return sum(calendar.monthrange(day.year, first + n)[1] for n in range(count))
+    return sum(mine, Decimal(0)) / count_days(dt.date.fromisoformat(f"{month}-01"), "month")
 
 
 def _terms(plan: Plan) -> dict[tuple[str, str | None], Decimal]:

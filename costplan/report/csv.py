@@ -73,14 +73,15 @@ def write_plain(number: Decimal | None, *, whole: bool = False) -> str:
 def _long(table: FinanceTable, clean: Neutralizer) -> Iterable[tuple[str, ...]]:
     yield COLUMNS
     head = clean(table.scenario), clean(table.version)
+    periods = {row.period.label: row.period for row in table.rows}
     spans = {
-        period: (period.label, period.start.isoformat(), period.end.isoformat())
-        for period in {row.period for row in table.rows}
+        label: (label, period.start.isoformat(), period.end.isoformat())
+        for label, period in periods.items()
     }
     for row in table.rows:
         yield (
             *head,
-            *spans[row.period],
+            *spans[row.period.label],
             *_accounts(row, clean),
             *_names(row, clean),
             write_plain(row.requests),

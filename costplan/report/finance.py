@@ -6,8 +6,9 @@ import datetime as dt
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.money import EXACT, round_to_foot
@@ -34,9 +35,10 @@ class Period:
     """The day after the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class FinanceRow:
+class FinanceRow(NamedTuple):
     """One amount with everything that finance files it under; texts are as the user gave them."""
+
+    # A tuple is made four times as fast as a frozen dataclass, and a year has 60,000 of them.
 
     period: Period
     account: Account
@@ -92,8 +94,7 @@ def tabulate(
     book = _Bookkeeper(ledger, unbooked)
     rows = list(_line_rows(plan, slices, cents, book))
     rows += [
-        replace(
-            lump,
+        lump._replace(
             amount=amount,
             account=book.find("", "", lump.vendor, lump.model, lump.service),
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from costplan.domain.policy_text import split_policy
 from costplan.plan.model import Line
@@ -15,9 +15,10 @@ INFERENCE = "inference"
 KINDS = {"vote": "vote", "best_of": "best of", "cascade": "cascade", "route": "route"}
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """What one model at one setting takes of a line; the slices of a line add up to it."""
+
+    # A tuple is made four times as fast as a frozen dataclass, and a year has 60,000 of them.
 
     line: Line
     """The line."""
@@ -52,7 +53,7 @@ def slice_line(line: Line) -> Iterator[Slice]:
     costs = [usd for usd in known if usd is not None]
     if len(costs) < len(known):
         models = " + ".join(dict.fromkeys(stage.model for stage in line.stages))
-        yield replace(_whole(line, f"{kind} of {len(line.stages)} stages"), model=models)
+        yield _whole(line, f"{kind} of {len(line.stages)} stages")._replace(model=models)
         return
     step = "bucket" if kind == "route" else "stage"
     whole = sum(costs, Decimal(0))
@@ -94,7 +95,9 @@ def _whole(line: Line, service: str, stage: StageUse | None = None) -> Slice:
         provider=line.provider,
         setting=line.setting,
         requests=line.requests_planned,
-        calls=line.requests_planned * Decimal(repr(line.calls)),
+        calls=line.requests_planned
+        if line.calls == 1
+        else line.requests_planned * Decimal(repr(line.calls)),
         input_tokens=line.input_tokens,
         output_tokens=line.output_tokens,
         reasoning_tokens=line.reasoning_tokens,

@@ -12,7 +12,7 @@ import pytest
 
 from costplan.domain.errors import InputError
 from costplan.plan.build import build_plan
-from costplan.plan.saved import dump_plan, read_plan
+from costplan.plan.saved import BESIDE, dump_plan, read_plan
 from costplan.report.csv import write_csv
 from costplan.report.terminal import render
 
@@ -74,3 +74,16 @@ def test_a_tampered_plan_is_a_fault_or_shows(document, tmp_path):
                 render(plan, Console(file=io.StringIO(), width=100, markup=False))
                 write_csv(plan)
     assert read
+
+
+def test_parts_beside_the_bill_can_be_left_unread(document, tmp_path):
+    """What is left out is empty and not looked at; the rest is read and checked as ever."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(document | {"considered": "torn", "before": 3}), "utf-8")
+    plan = read_plan(path, without=BESIDE)
+    assert (plan.considered, plan.before, plan.stops) == ((), None, ())
+    path.write_text(json.dumps(document), "utf-8")
+    assert write_csv(plan) == write_csv(read_plan(path))
+    path.write_text(json.dumps(document | {"lines": "torn"}), "utf-8")
+    with pytest.raises(InputError, match="valid tuple"):
+        read_plan(path, without=BESIDE)

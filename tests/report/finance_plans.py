@@ -9,6 +9,7 @@ from typing import Any
 
 from costplan.plan.model import Plan
 
+STEPS = "cascade {steps: [small/low, big/high], check: test}"
 PRICE = {"input": Decimal("1.25"), "cached": Decimal("0.125"), "output": Decimal(10)}
 NASTY = (
     "=cmd|' /C calc'!A0",
@@ -53,6 +54,26 @@ def make_line(name: str, **changes: Any) -> dict[str, Any]:
         "cached_input_tokens": tokens["cached"], "output_tokens": tokens["output"],
         "reasoning_tokens": 200 * planned,
     } | changes  # fmt: skip
+
+
+def _stage(model, setting, reach, usd, **more):
+    """A stage of a policy as a plan holds it."""
+    return {"model": model, "setting": setting, "calls": 1.0, "check": "", "threshold": "",
+            "reach": reach, "provider": f"{model} inc", "usd_per_request": usd} | more  # fmt: skip
+
+
+def cascade_line(name="triage", first="0.001", second="0.0123", requests=777, **changes):
+    """A line whose requests go through a cascade of two vendors."""
+    each = Decimal(first) + Decimal(second)
+    return make_line(
+        name, requests=requests, policy=STEPS, option="small then big", model="small",
+        provider="small inc + big inc", setting="low", usd=each * requests, usd_per_request=each,
+        stages=[
+            _stage("small", "low", 1.0, first, check="test", input_tokens=900, output_tokens=50),
+            _stage("big", "high", 0.37, second, input_tokens=333, output_tokens=400),
+        ],
+        **changes,
+    )  # fmt: skip
 
 
 def make_plan(lines: list[dict[str, Any]], **changes: Any) -> Plan:
@@ -162,3 +183,64 @@ def year_plan(classes: int = 3, seed: int = 1) -> Plan:
     workload = {"name": "Year", "period": "month", "starts": "2027-01-01", "months": 12,
                 "digest": "ab" * 32, "file": None}  # fmt: skip
     return make_plan(lines, workload=workload)
+
+
+def random_plan(seed: int) -> Plan:
+    """A plan of everything at once: months, splits, batch, cascades, own GPUs, contract terms."""
+    luck = random.Random(seed)
+    months = [f"2027-{m:02d}" for m in range(1, luck.choice([1, 2, 4]) + 1)]
+    months = [None] if len(months) == 1 else months
+    lines, listed, pools, bills = [], Decimal(0), [], []
+    for month in months:
+        first = len(lines)
+        for number in range(luck.randint(1, 5)):
+            name, requests = f"{number} {luck.choice(NASTY)[:60]}".strip(), luck.randrange(1, 10**6)
+            for option, share in _random_shares(luck):
+                lines.append(_random_line(luck, name, option, share, requests, month))
+        mine = sum((line["usd"] for line in lines[first:]), Decimal(0))
+        listed += mine
+        ending = f" {month}" if month else ""
+        if luck.random() < 0.5:
+            pools.append({"name": f"rack{ending}", "gpus": 2, "tokens_used": 1,
+                          "tokens_available": 2, "usd": _random_usd(luck, 3)})  # fmt: skip
+        terms = _random_usd(luck, 2) * luck.choice([-1, 0, 1])
+        bills.append({"provider": "openai", "usd_list": mine, "usd": mine + terms, "month": month})
+    workload = {"name": "Random", "period": "month", "starts": "2027-01-01", "file": None,
+                "months": len(months), "digest": "ab" * 32}  # fmt: skip
+    plan = make_plan(
+        lines, workload=workload, pools=pools, bills=bills,
+        prices=[make_price(), make_price(batch=True)],
+    )  # fmt: skip
+    assert plan.totals is not None
+    usd = sum((bill["usd"] for bill in bills), Decimal(0))
+    usd += sum((pool["usd"] for pool in pools), Decimal(0))
+    totals = plan.totals.model_copy(update={"usd": usd, "usd_list": listed})
+    return plan.model_copy(update={"totals": totals})
+
+
+def _random_usd(luck: random.Random, whole: int) -> Decimal:
+    return Decimal(luck.randrange(10 ** (whole + 6))).scaleb(-6)
+
+
+def _random_shares(luck: random.Random) -> list[tuple[str, Decimal]]:
+    part = Decimal(luck.randrange(1, 10**6)).scaleb(-6)
+    return luck.choice([[("a", Decimal(1))], [("a", part), ("b", 1 - part)]])
+
+
+def _random_line(
+    luck: random.Random, name: str, option: str, share: Decimal, requests: int, month: str | None
+) -> dict[str, Any]:
+    kind = luck.choice(["priced", "batch", "stated", "cascade"])
+    if kind == "cascade":
+        first, second = (str(_random_usd(luck, 0)) for _ in range(2))
+        planned = requests * share
+        line = cascade_line(name, first, second, requests, share=share, month=month)
+        return line | {"option": option, "requests_planned": planned,
+                       "usd": line["usd_per_request"] * planned}  # fmt: skip
+    changes: dict[str, Any] = {"batch": kind == "batch", "option": option, "month": month}
+    if kind == "stated":
+        usd = _random_usd(luck, 5)
+        changes |= {"usd": usd, "usd_per_request": usd / (requests * share), "input_tokens": None,
+                    "cached_input_tokens": None, "output_tokens": None,
+                    "reasoning_tokens": None}  # fmt: skip
+    return make_line(name, share=share, requests=requests, **changes)

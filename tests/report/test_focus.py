@@ -13,7 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from finance_plans import make_line, make_plan, make_price, mixed_plan, nasty_plan, year_plan
+from finance_plans import (
+    make_line,
+    make_plan,
+    make_price,
+    mixed_plan,
+    nasty_plan,
+    random_plan,
+    year_plan,
+)
 
 from costplan.files.ledger import Account, Ledger, Rule
 from costplan.report.focus import COLUMNS, Shape, write_focus
@@ -42,7 +50,7 @@ def test_columns_are_those_of_the_validated_sample():
     assert sample.read_text("utf-8").splitlines()[0].split(",") == list(COLUMNS)
 
 
-@pytest.mark.parametrize("make", [mixed_plan, nasty_plan, year_plan])
+@pytest.mark.parametrize("make", [mixed_plan, nasty_plan, random_plan, year_plan])
 def test_costs_add_up_to_the_bill(make):
     """Billed costs add up to the plan's bill to a millionth of a dollar; list costs leave contract
     terms out."""
@@ -179,6 +187,21 @@ def validate(validator, text, tmp_path, *more):
 @pytest.mark.parametrize("criteria", [(), ("--applicability-criteria", CRITERIA)])
 def test_the_public_validator_passes(validator, tmp_path, make, criteria):
     """Only the one rule fails that contradicts another: InvoiceId may and may not be empty."""
-    count, failed, said = validate(validator, write_focus(make()), tmp_path, *criteria)
+    assert_valid(validator, write_focus(make()), tmp_path, *criteria)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_public_validator_passes_months_pools_and_policies(validator, tmp_path, seed):
+    """Cascades, own GPUs and contract terms over several months are as valid."""
+    plan = random_plan(seed)
+    assert plan.workload.months > 1
+    assert plan.pools
+    assert any(line.stages for line in plan.lines)
+    assert_valid(validator, write_focus(plan), tmp_path, "--applicability-criteria", CRITERIA)
+
+
+def assert_valid(validator, text, tmp_path, *more):
+    """Only the rule fails that contradicts another."""
+    count, failed, said = validate(validator, text, tmp_path, *more)
     assert all(rule.startswith("InvoiceId-C-00") for rule in failed), said
     assert count == 1

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-from finance_plans import make_line, make_plan
-from hypothesis import given
+from finance_plans import cascade_line, make_line, make_plan
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costplan.domain.money import round_to_unit
@@ -22,28 +22,8 @@ from costplan.report.page_policies import tabulate_policies, tabulate_ways
 from costplan.report.slices import slice_line
 from costplan.report.xlsx import write_xlsx
 
-STEPS = "cascade {steps: [small/low, big/high], check: test}"
 
-
-def stage(model, setting, reach, usd, **more):
-    """A stage of a policy as a plan holds it."""
-    return {"model": model, "setting": setting, "calls": 1.0, "check": "", "threshold": "",
-            "reach": reach, "provider": f"{model} inc", "usd_per_request": usd} | more  # fmt: skip
-
-
-def cascade_line(name="triage", first="0.001", second="0.0123", requests=777):
-    """A line whose requests go through a cascade of two vendors."""
-    each = Decimal(first) + Decimal(second)
-    return make_line(
-        name, requests=requests, policy=STEPS, option="small then big", model="small",
-        provider="small inc + big inc", setting="low", usd=each * requests, usd_per_request=each,
-        stages=[
-            stage("small", "low", 1.0, first, check="test", input_tokens=900, output_tokens=50),
-            stage("big", "high", 0.37, second, input_tokens=333, output_tokens=400),
-        ],
-    )  # fmt: skip
-
-
+@settings(deadline=None)  # a shared machine may stop for longer
 @given(
     st.lists(
         st.tuples(
