@@ -137,7 +137,7 @@ def export(  # noqa: PLR0913, PLR0917 - each argument is an option of the comman
 
 
 def _unread(wanted: Wanted) -> set[str]:
-    """List parts of the plan that nothing wanted is made from: reading them takes a third."""
+    """List parts of the plan that nothing wanted is made from."""
     from costplan.plan.saved import BESIDE
 
     if wanted.gateway is not None:

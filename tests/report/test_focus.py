@@ -50,7 +50,7 @@ def test_columns_are_those_of_the_validated_sample():
     assert sample.read_text("utf-8").splitlines()[0].split(",") == list(COLUMNS)
 
 
-@pytest.mark.parametrize("make", [mixed_plan, nasty_plan, random_plan, year_plan])
+@pytest.mark.parametrize("make", [mixed_plan, nasty_plan, year_plan])
 def test_costs_add_up_to_the_bill(make):
     """Billed costs add up to the plan's bill to a millionth of a dollar; list costs leave contract
     terms out."""
