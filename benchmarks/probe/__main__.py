@@ -1,6 +1,7 @@
 """What the probe itself costs: calls per second of a core, and latency added at 64 in flight.
 
     python -m benchmarks.probe
+    python -m benchmarks.probe.allocation   # what its schedule saves
 
 Asked of a server of its own on the loopback; the same calls by httpx alone are the alternative.
 """

@@ -34,6 +34,8 @@ LEAST = 15
 SLACK = 0.002
 """Quality below which two plans are not told apart; the same for both ways of asking."""
 MOST_ROUNDS = 400
+MOST_COMPARED = 8
+"""Qualities compared in a race, about."""
 NEVER = 9.99
 """Ratio that stands for a quality that was not reached."""
 
@@ -223,12 +225,6 @@ def mean_path(paths: Sequence[Path]) -> Path:
     return Path(grid, np.asarray(smooth))
 
 
-def mean_even(paths: Sequence[Path]) -> Path:
-    """Average over orders at each count."""
-    smooth = isotonic_regression(np.mean([path.quality for path in paths], 0)).x
-    return Path(np.mean([path.usd for path in paths], 0), np.asarray(smooth))
-
-
 def dollars_for(path: Path, quality: float) -> float:
     """Give the dollars at which a quality is first reached; infinite where it is not."""
     at = np.flatnonzero(path.quality >= quality - 1e-12)
@@ -241,15 +237,15 @@ def dollars_for(path: Path, quality: float) -> float:
     return float(path.usd[i - 1] + part * (path.usd[i] - path.usd[i - 1]))
 
 
-def compare(even: Path, other: Path, counts: Sequence[int] = EVEN) -> tuple[float, ...]:
+def compare(even: Path, other: Path, least_usd: float) -> tuple[float, ...]:
     """Give the ratio of dollars for each quality that even asking reaches with enough questions."""
     ratios = {}
-    for n, quality in zip(counts, even.quality, strict=True):
-        needed = dollars_for(even, quality - SLACK)
-        at_least = even.usd[counts.index(LEAST)]
-        if n >= LEAST and needed >= at_least:
-            ratios[needed] = min(dollars_for(other, quality - SLACK) / needed, NEVER)
-    return tuple(ratios.values())
+    for quality in np.unique(even.quality):
+        needed = dollars_for(even, float(quality) - SLACK)
+        if needed >= least_usd:
+            ratios[needed] = min(dollars_for(other, float(quality) - SLACK) / needed, NEVER)
+    several = list(ratios.values())
+    return tuple(several[:: max(1, len(several) // MOST_COMPARED)])
 
 
 def race(
@@ -261,16 +257,18 @@ def race(
     counts = tuple(n for n in EVEN if n <= max(most, LEAST))
     first = [Run.of(world, fraction, seed + rep) for rep in range(reps)]
     other = [Run.of(world, fraction, seed + 5000 + rep) for rep in range(reps)]
-    even = mean_even([ask_evenly(run, counts) for run in first])
-    control = mean_even([ask_evenly(run, counts) for run in other])
+    evens = [ask_evenly(run, counts) for run in first]
+    even = mean_path(evens)
+    control = mean_path([ask_evenly(run, counts) for run in other])
     ruled = [ask_by_rule(run, even.usd[-1], tolerance, rule) for run in first]
+    least = float(np.mean([path.usd[counts.index(LEAST)] for path in evens]))
     stops = [stop for _, stop in ruled]
     return Race(
         world.name,
         world.k.shape[1],
         fraction,
-        compare(even, mean_path([path for path, _ in ruled]), counts),
-        compare(even, control, counts),
+        compare(even, mean_path([path for path, _ in ruled]), least),
+        compare(even, control, least),
         Stop(
             np.mean([s.settled for s in stops]) > 0.5,
             float(np.mean([s.usd_part for s in stops])),

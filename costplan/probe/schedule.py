@@ -36,6 +36,8 @@ TOP_SHARE = 0.25
 EVEN_OPTIONS = 2.0
 """A class with M options keeps each of them at this many M-ths of the questions that even asking
 would have come to for the same dollars."""
+FEW_OPTIONS = 3
+"""Where no class has more options in play little can be left out, and all are asked evenly."""
 EVEN_PART = 4
 """A round of even asking brings a quarter more questions."""
 SHORTFALL = 3.0
@@ -185,6 +187,24 @@ def advise(
     return Advice(chosen, evpi, best_share, price, plan.shares, settled)
 
 
+def foresee(posterior: Posterior, more: Counts) -> Posterior:
+    """Say how sure so many more answers, (C, M), would make, whatever they are.
+
+    Means stay what they are expected to be; an answer is a measurement of its logit with variance
+    1 / p(1 - p).
+    """
+    import numpy as np
+
+    p = expected_accuracy(posterior.logit, posterior.covariance)
+    covariance = posterior.covariance.copy()
+    for c in np.flatnonzero(more.any(1)):
+        at = np.flatnonzero(more[c])
+        rows = covariance[c][at]
+        noise = 1 / (more[c, at] * p[c, at] * (1 - p[c, at]))
+        covariance[c] -= rows.T @ np.linalg.solve(rows[:, at] + np.diag(noise), rows)
+    return Posterior(posterior.logit, covariance)
+
+
 def _shortfall(accuracy: Array, floor: Array | None) -> Array | float:
     """Count what an option lacks to its class's floor, so that nearness to it is worth knowing."""
     import numpy as np
@@ -261,7 +281,7 @@ def _with_laggards(steps: Sequence[Step], aim: Aim, asking: Asking) -> tuple[Ste
 
     Beliefs from few answers may be wrong in ways that they cannot tell. With M options in play
     none falls below 2/M of the questions that even asking would have come to, so that even asking
-    is never better than by M/2; where no class has more than two, it is what is done.
+    is never better than by M/2; where no class has more than three, it is what is done.
     """
     import numpy as np
 
@@ -274,18 +294,21 @@ def _with_laggards(steps: Sequence[Step], aim: Aim, asking: Asking) -> tuple[Ste
         playing &= ~asking.closed
     if not steps or not playing.any():
         return tuple(steps)
-    if playing.sum(1).max() <= EVEN_OPTIONS:
+    count = np.maximum(playing.sum(1), 1)
+    if count.max() <= FEW_OPTIONS:
         left = playing & (asking.asked < asking.available[:, None])
         behind = int(asking.asked[left].min(initial=int(asking.available.max())))
-        even, reach = behind + max(2.0, behind / EVEN_PART), asking.asked
+        reach = asking.asked
+        even = max(_even_questions(reach, playing, asking), behind + max(2.0, behind / EVEN_PART))
+        part = np.ones(len(count))
     else:
         even = _even_questions(reach, playing, asking)
-    part = np.minimum(1.0, EVEN_OPTIONS / np.maximum(playing.sum(1), 1))
-    least = np.minimum((part * even).astype(np.int64), asking.available)
+        part = np.minimum(1.0, EVEN_OPTIONS / count)
+    least = np.minimum((part * even + 1e-9).astype(np.int64), asking.available)
     late = playing & (reach < least[:, None])
     reach = np.where(late, least[:, None], reach)
     first = [step.class_index for step in steps if (reach > asking.asked)[step.class_index].any()]
-    order = list(dict.fromkeys([*first, *late.any(1).nonzero()[0].tolist()]))
+    order = list(dict.fromkeys([*first, *np.flatnonzero(late.any(1)).tolist()]))
     return tuple(_step_to(c, reach[c], asking) for c in order) or tuple(steps)
 
 

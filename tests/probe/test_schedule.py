@@ -131,7 +131,7 @@ def test_a_settled_choice_asks_nothing():
 def test_only_what_can_still_win_is_asked():
     """Two close options are asked; one that cannot win is not, nor a class that is settled."""
     posterior, aim, asking = setting(
-        [[1.0, 1.1, -4.0], [4.0, -4.0, -4.0]], 0.3, [[1, 1, 1]] * 2, 99
+        [[1.0, 1.1, -4.0, -4.0], [4.0, -4.0, -4.0, -4.0]], 0.3, [[1, 1, 1, 1]] * 2, 99
     )
     advice = advise(posterior, aim, asking)
     assert not advice.settled
@@ -201,11 +201,13 @@ def test_the_rule_needs_fewer_dollars_where_there_are_many_options():
     assert np.median(ratios) <= 0.5
 
 
-def test_with_two_options_the_rule_is_even_asking():
-    """Where no class has more than two options, all are asked alike, whatever is believed."""
+@pytest.mark.parametrize("options", [2, 3])
+def test_with_few_options_the_rule_is_even_asking(options):
+    """Where no class has more than three options all are asked alike, whatever is believed."""
     rng = np.random.default_rng(2)
+    usd = rng.uniform(0.1, 9, (4, options))
     posterior, aim, asking = setting(
-        rng.normal(0, 1, (4, 2)), 0.5, rng.uniform(0.1, 9, (4, 2)), 6, asked=4, available=50
+        rng.normal(0, 1, usd.shape), 0.5, usd, 6, asked=4, available=50
     )
     for _ in range(12):
         steps = advise(posterior, aim, asking, tolerance=0.0).steps
