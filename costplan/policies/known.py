@@ -11,6 +11,8 @@ from costplan.policies.table import Array, Index, Table
 
 MOST_VALUES = 8
 """Distinct values up to which a column tells kinds apart, though they be numbers."""
+MOST_KINDS = 30
+"""Values of a column, the most frequent ones, that a model tells apart."""
 FEWEST_OF_KIND = 5
 """Questions that a value needs to be told apart from the others when learning."""
 
@@ -105,10 +107,10 @@ def list_features(table: Table, questions: Index) -> list[Feature]:
         if texts is None:
             continue
         counts = Counter(texts[q] for q in questions.tolist())
-        kinds = [value for value, n in counts.items() if n >= FEWEST_OF_KIND]
+        often = [value for value, n in counts.most_common(MOST_KINDS) if n >= FEWEST_OF_KIND]
         # The most frequent kind is what the others are compared with.
         usual = max(counts, key=lambda value: (counts[value], value))
-        found += [Feature(column, value) for value in sorted(kinds) if value != usual]
+        found += [Feature(column, value) for value in sorted(often) if value != usual]
     return found
 
 

@@ -98,7 +98,7 @@ def find_difficulty(table: Table, column: int, shares: tuple[float, ...]) -> tup
     return found
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _find(table: Table, column: int, shares: tuple[float, ...]) -> tuple[Index, Learned] | str:
     asked = np.flatnonzero(table.count[:, column] > 0)
     try:

@@ -31,7 +31,9 @@ from costplan.policies.table import Array, Index, Table
 FEWEST_IN_BUCKET = 12
 """Questions of a bucket from which routes are proposed."""
 SURE = 2.5
-"""Standard errors by which a route's gain over the same shares drawn blindly passes 0."""
+"""Standard errors from which a feature alone goes with being right."""
+ONE_IN_100 = 2.3263478740408408
+"""Standard normal deviate that 1 in 100 passes."""
 PULL = 10.0
 """Questions' worth of pull to a setting's accuracy in the class when choosing who serves a kind."""
 SHARES = ("0.3", "0.5", "0.7")
@@ -132,7 +134,19 @@ def _is_sure(table: Table, chosen: Sequence[int], bucket: Index) -> bool:
     taken = score[np.arange(len(score)), np.array(chosen)[bucket[asked]]]
     blind = sum(s * score[:, c] for s, c in zip(share.tolist(), chosen, strict=True))
     more = taken - blind
-    return bool(more.mean() > SURE * more.std(ddof=1) / math.sqrt(len(more)) > 0)
+    sure = _least_sure(len(chosen))
+    return bool(more.mean() > sure * more.std(ddof=1) / math.sqrt(len(more)) > 0)
+
+
+def _least_sure(buckets: int) -> float:
+    """Give the standard errors that chance passes once in a hundred, served as looks best.
+
+    Who serves each bucket was chosen on the same questions, so that the gain's square is up to
+    chi-square with a degree of freedom less than there are buckets (Wilson and Hilferty's cube).
+    """
+    df = max(buckets - 1, 1)
+    part = 2 / (9 * df)
+    return math.sqrt(df * (1 - part + ONE_IN_100 * math.sqrt(part)) ** 3)
 
 
 def _write(by: str, names: Sequence[str], ends: Sequence[float], options: Sequence[str]) -> Policy:

@@ -15,6 +15,7 @@ from costplan.domain.policy import Auto, Policy
 from costplan.policies.estimate import Trust
 from costplan.policies.evaluate import evaluate
 from costplan.policies.facts import NotMeasured
+from costplan.policies.oracle import find_oracle
 from costplan.policies.propose import propose
 from costplan.policies.table import lay_out
 from costplan.policies.unseen import play_unseen
@@ -42,6 +43,35 @@ def test_a_route_by_a_known_column_is_its_replay(seed):
     assert done.usd == pytest.approx(mine.cost_usd.mean(), abs=1e-12)
 
 
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 1.0, 2.5]))
+@settings(max_examples=20, deadline=None)
+def test_no_route_passes_the_oracle_or_beats_itself_blindly(seed, pull):
+    """What a route replays lies below the oracle; what it promises lies within its interval."""
+    table = lay_out(known_world(seed, questions=60, pull=pull), "c")
+    evidence = evidence_of(table, believed={s: 0.6 for s in table.settings})
+    done = evaluate(BY_TIER, evidence)
+    assert done.replayed <= find_oracle(table, [0, 1]).single_call + 1e-12
+    assert done.accuracy.low <= done.accuracy.mean <= done.accuracy.high
+    assert done.accuracy.low >= 0
+    assert done.accuracy.high <= 1
+
+
+def test_strange_columns_neither_stop_nor_slow_auto():
+    """Ids, blanks, infinities and thousands of kinds make no route and no failure."""
+    table = lay_out(known_world(7, questions=300, pull=0.3), "c")
+    size = len(table.questions)
+    columns = {
+        "known_id": tuple(f"id-{q}" for q in range(size)),
+        "known_blank": ("",) * size,
+        "known_some": tuple("" if q % 2 else "x" for q in range(size)),
+        "known_odd": tuple(["nan", "inf", "1e400", "−3", "雪", "0"][q % 6] for q in range(size)),
+        "known_one": ("same",) * size,
+        "known_huge": tuple(f"{10.0 ** (q % 300)}" for q in range(size)),
+    }
+    found = propose(Auto(), evidence_of(replace(table, known=columns)))
+    assert [done.name for done in found if done.kind == "route"] == []
+
+
 def test_auto_proposes_the_route_where_a_column_tells_difficulty():
     """The kind that the cheap setting cannot do goes to the dear one, at better than any mix."""
     found = propose(Auto(), evidence_of(lay_out(known_world(1), "c")))
@@ -57,6 +87,18 @@ def test_where_a_column_tells_nothing_no_route_is_proposed():
         for world in (known_world(seed, pull=0.3) for seed in range(40))
     ]
     assert sum(made) <= 1
+
+
+def test_many_kinds_are_no_better_at_telling_nothing():
+    """Six kinds drawn by dice look different in some table or other, and make hardly a route."""
+    made = 0
+    for seed in range(40):
+        table = lay_out(known_world(seed, questions=200, pull=0.3), "c")
+        dice = np.random.default_rng(seed).integers(6, size=200)
+        kinds = {"known_dice": tuple(f"k{one}" for one in dice.tolist())}
+        found = propose(Auto(), evidence_of(replace(table, known=kinds)))
+        made += any(done.kind == "route" for done in found)
+    assert made <= 1
 
 
 def test_numbers_are_cut_where_it_pays():
