@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
@@ -13,6 +15,7 @@ from costplan.domain.errors import Fault, InputError
 from costplan.domain.money import EXACT
 
 if TYPE_CHECKING:
+    from costplan.ingest.head import Head
     from costplan.ingest.usage.classes import Candidate
     from costplan.ingest.usage.result import UsageResult
     from costplan.ingest.usage.tally import Counts
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 _HOUR = dt.timedelta(hours=1)
 _DAY = dt.timedelta(days=1)
 _SECONDS = 86_400
+_TABLE = "table"
+_CURRENCY = {"currency", "currency_code", "billing_currency", "billingcurrency"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +160,27 @@ def _sort_files(paths: Sequence[Path], options: ReadOptions) -> dict[str, list[P
         told = options.format
         counted = is_counts(head) and not told
         name = NAME if counted else find_format(head, options.columns, told).name
+        if name == _TABLE:
+            _check_currency(head)
         by_format.setdefault(name, []).append(path)
     return by_format
+
+
+def _check_currency(head: Head) -> None:
+    """Refuse a plain table whose first rows are in another currency: vendors' readers see theirs.
+
+    Raises InputError where one is.
+    """
+    named = [place for place, name in enumerate(head.columns) if name.lower() in _CURRENCY]
+    try:
+        rows = list(csv.reader(io.StringIO(head.text), delimiter=head.delimiter))[1:]
+    except csv.Error:  # the reader itself says what is wrong with the file
+        return
+    said = {row[place].strip().upper() for row in rows for place in named if place < len(row)}
+    if other := sorted(said - {"USD", "US$", "$", ""}):
+        text = f"amounts in {', '.join(other[:3])}, not in USD"
+        advice = "a plan is in dollars: convert the amounts and say USD"
+        raise InputError([Fault(text, file=str(head.path), advice=advice)])
 
 
 def _choose_key(

@@ -133,6 +133,21 @@ def test_labels_are_matched_by_a_file(run, tmp_path):
     assert {one["class"] for one in facts["classes"]} == {"triage", "contracts"}
 
 
+def test_another_currency_is_refused(run, tmp_path):
+    """A plain table that says euros is a fault, not so many dollars; one that says dollars is
+    read."""
+    file = tmp_path / "spend.csv"
+    head = "class,model,ts,input_tokens,output_tokens,cost_usd,currency\n"
+    row = "triage,gpt-5,2027-01-0{},1000,200,5.25,{}\n"
+    file.write_text(head + "".join(row.format(day, "EUR") for day in (5, 6)))
+    done = run("--actuals", str(file))
+    assert isinstance(done.exception, InputError)
+    assert "EUR, not in USD" in str(done.exception)
+    file.write_text(head + "".join(row.format(day, "usd") for day in (5, 6)))
+    said = str(run("--actuals", str(file), "--whole", "--from", "2027-01-05", "--to", "2027-01-06"))
+    assert "not in USD" not in said
+
+
 def test_the_table_is_not_written_over_unasked(run, tmp_path):
     """--csv refuses a file that is there, before reading anything, until --force."""
     path = tmp_path / "out.csv"
