@@ -21,6 +21,8 @@ POINTS = 60
 """Most points of the frontier that a plan keeps."""
 POINT_SECONDS = 5.0
 """Seconds that a point of a frontier may take."""
+CURVE_SECONDS = 20.0
+"""Seconds that all points beside a plan may take: the plan must not wait for its chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def trace_frontier(problem: Problem) -> list[FrontierPoint]:
             ]
         )
     points = SOLVED_POINTS if problem.n_options <= LARGE else SOLVED_POINTS // 4
-    found = frontier_points(problem, points, time_limit_s=POINT_SECONDS)
+    found = frontier_points(problem, points, time_limit_s=CURVE_SECONDS / points)
     return _thin(
         [
             FrontierPoint(

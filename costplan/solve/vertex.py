@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from heapq import heapify, heappop, heappush
 
 Equation = tuple[dict[int, Fraction], Fraction]
 """Coefficients by unknown, and the right-hand side."""
@@ -20,8 +21,12 @@ def solve_exactly(equations: list[Equation]) -> dict[int, Fraction] | None:
         for unknown in row:
             users.setdefault(unknown, set()).add(i)
     solved: list[tuple[int, dict[int, Fraction], Fraction]] = []
+    waiting = [(len(row), i) for i, (row, _) in open_rows.items()]
+    heapify(waiting)
     while open_rows:
-        i = min(open_rows, key=lambda k: (len(open_rows[k][0]), k))
+        size, i = heappop(waiting)
+        if i not in open_rows or len(open_rows[i][0]) != size:
+            continue
         row, rhs = open_rows.pop(i)
         if not row:
             if rhs != 0:
@@ -36,6 +41,7 @@ def solve_exactly(equations: list[Equation]) -> dict[int, Fraction] | None:
             users[u].discard(i)
         for k in list(users[pivot]):
             _eliminate(open_rows, users, k, pivot, scaled, value)
+            heappush(waiting, (len(open_rows[k][0]), k))
     return _substitute(solved, len(users))
 
 
