@@ -20,7 +20,8 @@ from costplan.plan.probing_judges import ask_judges, find_judges
 from costplan.plan.probing_lineup import Connected, Lineup, judges_of, line_up
 from costplan.plan.probing_request import CheckRun, DryRun, Probed, ProbeRequest
 from costplan.plan.probing_result import gather_found, measurements
-from costplan.plan.probing_run import Live, Watcher, measure, set_live, think
+from costplan.plan.probing_rounds import measure
+from costplan.plan.probing_run import Live, Watcher, set_live, think
 from costplan.plan.probing_stage import Name, Stage, can_ask, set_stage
 from costplan.probe.budget import Budget, OutOfMoneyError
 from costplan.probe.desk import Ask, Desk, request_digest

@@ -1,24 +1,23 @@
-"""The probe's rounds: ask, believe, plan, and ask again where it can still change the plan."""
+"""How a probe stands: who is asked, what is believed, and what to ask next."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from costplan.plan.probing_beliefs import Believed, believe
 from costplan.plan.probing_costs import expect_costs
-from costplan.plan.probing_lineup import Connected, Lineup
+from costplan.plan.probing_lineup import Lineup
 from costplan.plan.probing_plan import Today, make_aim, plan_today
 from costplan.plan.probing_stage import Name, Row, Stage
 from costplan.probe.budget import Budget
-from costplan.probe.desk import Ask, Desk, Ended, Outcome, ask_all
+from costplan.probe.desk import Ended, Outcome
 from costplan.probe.records import Kept, Key, Tally
-from costplan.probe.schedule import FIRST_QUESTIONS, Advice, Asking, Step, advise
+from costplan.probe.schedule import FIRST_QUESTIONS, Advice, Asking, Step, advise, foresee
 from costplan.probe.schedule import first_steps as schedule_first
 
 if TYPE_CHECKING:
@@ -64,6 +63,10 @@ class Live:
     """Dollars that a question is expected to cost, before any answer, (C, M)."""
     kept: dict[Key, Kept] = field(default_factory=dict)
     """Marked replies by key."""
+    waiting: set[Key] = field(default_factory=set)
+    """Asks of rounds under way: what is decided must not hang on which of them came first."""
+    ahead: Counts | None = None
+    """Questions that each option is going through in rounds under way, (C, M)."""
     tally: Tally = field(default_factory=Tally)
     """What the journal says."""
     ended: dict[Ended, int] = field(default_factory=dict)
@@ -79,6 +82,8 @@ class Live:
     round: int = 0
     believed: Believed | None = None
     advice: Advice | None = None
+    steps: tuple[Step, ...] = ()
+    """What to ask next, beside what is under way."""
     today: Today | None = None
     before: Today | None = None
     """The plan before the first answer."""
@@ -87,7 +92,8 @@ class Live:
     """Why it ended: settled, questions, money, stopped, interrupted."""
 
     def rows(self) -> list[Row]:
-        """Give the marked replies as answers that count."""
+        """Give the marked replies as answers that count; those of a round under way do not yet."""
+        waiting = self.waiting
         return [
             Row(
                 task_class=key[0],
@@ -99,7 +105,7 @@ class Live:
                 latency_s=kept.total_s,
             )
             for key, kept in sorted(self.kept.items())
-            if kept.score is not None
+            if kept.score is not None and key not in waiting
         ]
 
 
@@ -219,7 +225,9 @@ def _asking(live: Live) -> Asking:
     rows = {name: c for c, name in enumerate(stage.classes)}
     columns = {name: m for m, name in enumerate(stage.options)}
     paid, n = live.ask_usd * EXPECTED_ASKS, np.full(live.ask_usd.shape, EXPECTED_ASKS)
-    for key, kept in live.kept.items():
+    for key, kept in list(live.kept.items()):  # replies come in while this is read
+        if key in live.waiting:
+            continue
         at = rows[key[0]], columns[key[2], key[3]]
         judged = live.tally.judged.get(key)
         paid[at] += float(kept.usd) + (0.0 if judged is None else float(judged.usd))
@@ -252,101 +260,15 @@ def decide(
     there = stage.place >= 0
     if again or live.today is None:
         live.today = plan_today(stage, believed, there)
-    live.advice = advise(
-        believed.posterior,
-        make_aim(stage, believed, there),
-        _asking(live),
-        tolerance=tolerance,
-        seed=stage.case.workload.seed + (0 if last else live.round),
-        plan=live.today.fill,
-    )
-
-
-async def measure(
-    live: Live,
-    desk: Desk,
-    connected: Connected,
-    *,
-    watcher: Watcher,
-    stop: asyncio.Event,
-    workers: int,
-    tolerance: float,
-    grid: bool = False,
-) -> None:
-    """Run rounds until the plan is settled, or money or questions end, or it is stopped."""
-    live.tally = desk.journal.tally
-    steps = first_steps(live, 10**9) if grid else first_steps(live)
-    while steps and live.round < MOST_ROUNDS and not stop.is_set():
-        live.round += 1
-        asks = list(_list_asks(live, steps, connected))
-        await ask_all(
-            desk, _until(asks, stop), workers=workers, told=lambda o: _note(live, o, watcher)
-        )
-        if stop.is_set():
-            break
-        for step in steps:
-            for m, up_to in step.up_to:
-                live.reached[step.class_index, m] = up_to
-        # statistics take a moment, and no call is under way
-        await asyncio.to_thread(think, live, live.rows(), 0.0 if grid else tolerance)
-        watcher.judged(live)
-        steps = () if grid or live.advice is None else live.advice.steps
-    live.why = _why(live, stop, math.inf if grid else tolerance)
-
-
-def _until(asks: Sequence[Ask], stop: asyncio.Event) -> Iterator[Ask]:
-    """Hand out asks until the run is to stop."""
-    for ask in asks:
-        if stop.is_set():
-            return
-        yield ask
-
-
-def _list_asks(live: Live, steps: Sequence[Step], connected: Connected) -> Iterator[Ask]:
-    """List a round's calls, question by question, so that options are compared on the same ones."""
-    for step in steps:
-        c = step.class_index
-        questions = live.stage.questions[live.stage.classes[c]]
-        last = max(up_to for _, up_to in step.up_to)
-        for q in range(last):
-            for m, up_to in step.up_to:
-                if live.reached[c, m] <= q < up_to and not live.closed[c, m]:
-                    contender = connected.contender(live.stage.options[m])
-                    yield Ask(questions[q], contender)
-
-
-def _note(live: Live, outcome: Outcome, watcher: Watcher) -> None:
-    """Take what came of an ask into account."""
-    live.ended[outcome.ended] = live.ended.get(outcome.ended, 0) + 1
-    live.again += outcome.again
-    asked = outcome.ask
-    c = live.stage.classes.index(asked.question.task_class)
-    m = live.stage.options.index(asked.contender.name)
-    if outcome.kept is not None and outcome.kept.score is not None:
-        live.kept[asked.key] = outcome.kept
-    elif outcome.ended is Ended.UNMARKED:
-        live.unmarked[outcome.reason] = live.unmarked.get(outcome.reason, 0) + 1
-    elif outcome.ended is Ended.UNMARKABLE:
-        live.closed[c, m] = True
-    elif outcome.ended is Ended.NO_MONEY:
-        live.no_money += 1
-        live.closed[c, m] = True
-    elif outcome.ended is Ended.STOPPED:
-        live.closed[:, m] = True
-        live.reasons[asked.contender.name] = outcome.reason
-    elif outcome.ended is Ended.FAILED:
-        live.reasons.setdefault(asked.contender.name, outcome.reason)
-    watcher.told(live, outcome)
-
-
-def _why(live: Live, stop: asyncio.Event, tolerance: float) -> str:
-    if stop.is_set():
-        return "interrupted"
-    if not live.kept and live.reasons:
-        return "stopped"
-    if math.isfinite(tolerance) and left_to_gain(live) < tolerance:
-        return "settled"
-    return "money" if live.no_money else "questions"
+    aim, asking = make_aim(stage, believed, there), _asking(live)
+    seed = stage.case.workload.seed + (0 if last else live.round)
+    plan = live.today.fill
+    live.advice = advise(believed.posterior, aim, asking, tolerance=tolerance, seed=seed, plan=plan)
+    live.steps = live.advice.steps
+    if live.ahead is not None and live.steps:
+        seen = foresee(believed.posterior, live.ahead)
+        then = replace(asking, asked=asking.asked + live.ahead)
+        live.steps = advise(seen, aim, then, tolerance=tolerance, seed=seed, plan=plan).steps
 
 
 def left_to_gain(live: Live) -> float:

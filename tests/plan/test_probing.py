@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,9 +23,12 @@ from costplan.plan.probing_beliefs import believe
 from costplan.plan.probing_forecast import forecast
 from costplan.plan.probing_lineup import Address, find_address, line_up
 from costplan.plan.probing_plan import judge, make_aim, plan_today
+from costplan.plan.probing_rounds import measure
 from costplan.plan.probing_run import left_to_gain, set_live, think
 from costplan.plan.probing_stage import Row, can_ask, set_stage
 from costplan.plan.problem import pose
+from costplan.probe.desk import Ended, Outcome
+from costplan.probe.records import Kept, Tally
 from costplan.solve.prices import prices
 from costplan.solve.room import solve
 
@@ -312,3 +317,75 @@ def test_settings_go_over_the_wire_as_the_profile_states_them(world):
     missing = lineup.missing_keys({}, stage.options)
     assert set(missing) == {"OPENAI_API_KEY", "XAI_API_KEY"}
     assert missing["XAI_API_KEY"] == "dear"
+
+
+SLOW = 60
+
+
+class FakeDesk:
+    """Answers at its own pace; the same questions get the same answers."""
+
+    def __init__(self, seed, slow=()):
+        self.journal = SimpleNamespace(tally=Tally(), drain=self.drain)
+        self.rng = np.random.default_rng(seed)
+        self.slow = slow
+        self.order = []
+        self.begun = 0  # asks begun when a slow one ended
+
+    async def drain(self):
+        """Have nothing to write."""
+
+    async def ask(self, asked):
+        """Answer after some turns of the loop."""
+        self.order.append(asked.key)
+        turns = SLOW if len(self.order) in self.slow else int(self.rng.integers(1, 4))
+        for _ in range(turns):
+            await asyncio.sleep(0.002)
+        hard = sum(asked.key[1].encode()) % 10
+        right = float(hard < (7 if asked.contender.name[1] == "high" else 6))
+        kept = Kept(key=asked.key, call="c", role="ask", request="", score=right, finish="stop",
+                    usd=Decimal("0.001"), tokens=(40, 90, 0, 50), total_s=1.0,
+                    first_visible_s=None)  # fmt: skip
+        if turns == SLOW:
+            self.begun = len(self.order)
+        return Outcome(asked, Ended.ANSWERED, kept)
+
+
+def ask_in_rounds(world, desk, tolerance=0.0005):
+    """Run the rounds at a desk."""
+    stage = stage_of(world)
+    lineup = line_up(stage, stage.options, dt.date(2026, 11, 25))
+    live = set_live(stage, lineup, can_ask(stage))
+    connected = SimpleNamespace(
+        contender=lambda name: SimpleNamespace(name=name, model=name[0], setting=name[1])
+    )
+    watcher = SimpleNamespace(told=lambda live, outcome: None, judged=lambda live: None)
+    asyncio.run(
+        measure(live, desk, connected, watcher=watcher, stop=asyncio.Event(), workers=8,
+                tolerance=tolerance)
+    )  # fmt: skip
+    return live
+
+
+def test_what_is_asked_does_not_hang_on_which_call_was_faster(world):
+    """Rounds overlap, and all the same every pace of the answers leads to the same questions."""
+    first = ask_in_rounds(world, FakeDesk(1))
+    for desk in (FakeDesk(2), FakeDesk(3, slow=(2, 20, 45, 60))):
+        other = ask_in_rounds(world, desk)
+        assert other.kept.keys() == first.kept.keys()
+        assert np.array_equal(other.reached, first.reached)
+        assert other.why == first.why
+    assert first.round > 2
+    assert not first.waiting
+    assert len(first.rows()) == len(first.kept) == first.reached.sum()
+
+
+def test_the_next_round_is_asked_while_a_slow_call_is_waited_for(world, monkeypatch):
+    """A call that takes long does not keep the next round waiting."""
+    begun = []
+    for at_once in (1, 2):
+        monkeypatch.setattr("costplan.plan.probing_rounds.AT_ONCE", at_once)
+        desk = FakeDesk(1, slow=(34,))
+        ask_in_rounds(world, desk)
+        begun.append(desk.begun)
+    assert begun[1] > begun[0]
