@@ -190,7 +190,7 @@ def test_the_public_validator_passes(validator, tmp_path, make, criteria):
     assert_valid(validator, write_focus(make()), tmp_path, *criteria)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [5, 6])
 def test_the_public_validator_passes_months_pools_and_policies(validator, tmp_path, seed):
     """Cascades, own GPUs and contract terms over several months are as valid."""
     plan = random_plan(seed)
