@@ -19,6 +19,8 @@ ALIKE = 1e-3
 """Relative difference of the prices up and down that counts as none."""
 FULL = 1e-9
 """Part of a limit that may be left where it is used up."""
+TIED = Decimal("1e-9")
+"""Part of an option's price that no one would notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Held:
         if gap is None:
             return ""
         usd, points = self._needs(option, gap)
+        if usd is not None and usd <= option.usd_per_request * TIED:
+            return "would do as well, but for a hair"
         needs = []
         if usd is not None and 0 < usd < option.usd_per_request:
             needs.append(f"{write_unit_usd(usd)} a request cheaper")
