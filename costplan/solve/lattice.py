@@ -8,7 +8,6 @@ the grains that fit. Only whole ones fit; the bound of the slopes counts a part 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -108,15 +107,21 @@ def _list_rates(changes: _Changes, order: Ints) -> Iterator[Fraction]:
     """Guess rates that changes have in common, from pairs that would add the same grains."""
     yield Fraction(0)
     near = order[:SAMPLE]
-    sample = sorted(set(zip(changes.rise[near].tolist(), changes.gain[near].tolist(), strict=True)))
-    named: Counter[Fraction] = Counter()
-    for skip in (1, 2):
-        for (rise, gain), (heavier, better) in zip(sample, sample[skip:], strict=False):
-            if heavier > rise:
-                named[Fraction(better - gain, heavier - rise)] += 1
-    pairs = named.total()
-    for rate, times in named.most_common(RATES):
-        if times >= FEWEST * pairs and rate > 0:
+    near = near[np.lexsort((changes.gain[near], changes.rise[near]))]
+    pairs = np.concatenate([np.stack([near[:-k], near[k:]]) for k in (1, 2)], axis=1)
+    over = changes.rise[pairs[1]] - changes.rise[pairs[0]]
+    pairs, over = pairs[:, over > 0], over[over > 0]
+    if len(over) == 0:
+        return
+    more = changes.gain[pairs[1]] - changes.gain[pairs[0]]
+    # Rates in floats are counted first: nearly always no two are alike, and none is made exact.
+    rates = more.astype(np.float64) / over.astype(np.float64)
+    rates = np.round(rates / (np.median(np.abs(rates)) or 1.0), 9)
+    _, first, times = np.unique(rates, return_index=True, return_counts=True)
+    common = np.flatnonzero(times >= max(2, FEWEST * len(over)))
+    for k in common[np.argsort(-times[common], kind="stable")][:RATES].tolist():
+        rate = Fraction(int(more[first[k]]), int(over[first[k]]))
+        if rate > 0:
             yield rate
 
 
