@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
@@ -25,6 +23,7 @@ _DAY = dt.timedelta(days=1)
 _SECONDS = 86_400
 _TABLE = "table"
 _CURRENCY = {"currency", "currency_code", "billing_currency", "billingcurrency"}
+_DOLLARS = ("USD", "US$", "$", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,8 @@ def read_actuals(
     options = options or ReadOptions()
     results: dict[str, UsageResult] = {}
     keys: dict[str, str] = {}
-    for name, files in _sort_files(paths, options).items():
+    by_format, left_out = _sort_files(paths, options)
+    for name, files in by_format.items():
         keys[name] = options.class_by or _choose_key(name, files[0], knows, options, keys)
         wanted = UsageOptions(
             format=options.format,
@@ -143,42 +143,72 @@ def read_actuals(
         missing_days=missing,
         class_by=keys,
         cannot_say={name: result.cannot_say for name, result in results.items()},
-        notes=tuple(_notes(results.values())),
+        notes=(*left_out, *_notes(results.values())),
     )
 
 
-def _sort_files(paths: Sequence[Path], options: ReadOptions) -> dict[str, list[Path]]:
-    """Sort files by their format: each is read on its own, for their keys differ."""
+def _sort_files(
+    paths: Sequence[Path], options: ReadOptions
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """Sort files by their format: each is read on its own, for their keys differ.
+
+    Gives what of a folder is no log beside it.
+    """
     from costplan.ingest.head import read_head
+    from costplan.ingest.usage.files import list_logs
     from costplan.ingest.usage.formats import find_format
-    from costplan.ingest.usage.run import list_files
+    from costplan.ingest.usage.run import UsageOptions
     from costplan.ingest.warehouse.counts import NAME, is_counts
 
     by_format: dict[str, list[Path]] = {}
-    for path in list_files(paths):
+    told = options.format
+    files, left_out = list_logs(paths, UsageOptions(format=told, columns=options.columns))
+    for path in files:
         head = read_head(path)
-        told = options.format
         counted = is_counts(head) and not told
         name = NAME if counted else find_format(head, options.columns, told).name
         if name == _TABLE:
             _check_currency(head)
         by_format.setdefault(name, []).append(path)
-    return by_format
+    return by_format, left_out
 
 
 def _check_currency(head: Head) -> None:
-    """Refuse a plain table whose first rows are in another currency: vendors' readers see theirs.
+    """Refuse a plain table with a row in another currency: vendors' readers see theirs.
 
     Raises InputError where one is.
     """
-    named = [place for place, name in enumerate(head.columns) if name.lower() in _CURRENCY]
-    try:
-        rows = list(csv.reader(io.StringIO(head.text), delimiter=head.delimiter))[1:]
-    except csv.Error:  # the reader itself says what is wrong with the file
+    import duckdb
+
+    from costplan.ingest.engine import connect, name
+    from costplan.ingest.usage.format import LogFormat
+    from costplan.ingest.usage.source import record_source
+
+    keys = head.columns or sorted(head.keys)
+    told = [column for column in keys if column.lower() in _CURRENCY]
+    if not head.columns:
+        # The first records of JSON need not hold every key.
+        told += sorted(_CURRENCY - {column.lower() for column in told})
+    if not told:
         return
-    said = {row[place].strip().upper() for row in rows for place in named if place < len(row)}
-    if other := sorted(said - {"USD", "US$", "$", ""}):
-        text = f"amounts in {', '.join(other[:3])}, not in USD"
+    shape = dict.fromkeys(told, "VARCHAR")
+    records = record_source(head, LogFormat("currency", lambda _: True, shape, "TRUE", {}))
+    said = " UNION ".join(
+        f"SELECT upper(trim(CAST({name(column)} AS VARCHAR))) AS said FROM records"
+        for column in told
+    )
+    usual = ", ".join(f"'{word}'" for word in _DOLLARS)
+    sql = (
+        f"WITH records AS ({records}) SELECT said FROM ({said}) WHERE said NOT IN ({usual})"
+        " ORDER BY said LIMIT 3"
+    )
+    try:
+        with connect() as connection:
+            other = [str(row[0]) for row in connection.execute(sql).fetchall()]
+    except duckdb.Error:  # the reader itself says what is wrong with the file
+        return
+    if other:
+        text = f"amounts in {', '.join(one[:20] for one in other)}, not in USD"
         advice = "a plan is in dollars: convert the amounts and say USD"
         raise InputError([Fault(text, file=str(head.path), advice=advice)])
 
@@ -216,7 +246,7 @@ def _score(candidate: Candidate, knows: Callable[[str], bool]) -> float:
 
 def _cells(name: str, result: UsageResult) -> Iterable[Cell]:
     for (label, _, model, setting), counts in result.groups.items():
-        if not counts.rows and not counts.failed_usd:
+        if not counts.rows and not counts.usd and not counts.failed_usd:
             continue
         yield Cell(
             source=name,

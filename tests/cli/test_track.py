@@ -148,6 +148,66 @@ def test_another_currency_is_refused(run, tmp_path):
     assert "not in USD" not in said
 
 
+def test_another_currency_is_found_in_any_row_of_any_container(run, tmp_path):
+    """One row in euros far below the first is enough, in CSV, JSON lines and Parquet."""
+    duckdb = pytest.importorskip("duckdb")
+    row = "SELECT 'triage' AS class, 'gpt-5' AS model, TIMESTAMP '2027-01-05' AS ts,"
+    row += " 1000 AS input_tokens, 200 AS output_tokens, 5.25 AS cost_usd,"
+    rows = f"{row} CASE WHEN i = 19999 THEN 'EUR' ELSE 'USD' END AS Currency FROM range(20000) t(i)"
+    for name, options in (
+        ("spend.csv", "(FORMAT csv, HEADER)"),
+        ("spend.jsonl", "(FORMAT json)"),
+        ("spend.parquet", "(FORMAT parquet)"),
+    ):
+        duckdb.sql(f"COPY ({rows}) TO '{tmp_path / name}' {options}")
+        done = run("--actuals", tmp_path / name)
+        assert isinstance(done.exception, InputError), name
+        assert "EUR, not in USD" in str(done.exception)
+
+
+TABLE = "request_id,class,model,ts,input_tokens,output_tokens,cost_usd\n"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_credits_count(run, tmp_path, kind):
+    """Refunds and credits, with tokens or without, lower the spend to the cent and are no
+    requests; a refund that repeats its request's id is no copy; negative tokens stay malformed."""
+    duckdb = pytest.importorskip("duckdb")
+    rows = "".join(f"r{day},triage,gpt-5,2027-01-0{day}T12:00:00,1000,200,5.25\n" for day in (1, 3))
+    rows += "c1,triage,gpt-5,2027-01-02T12:00:00,,,-1.13\n"
+    rows += "r3,triage,gpt-5,2027-01-03T12:00:00,1000,200,-5.25\n"
+    rows += "c2,contracts,,2027-01-03T13:00:00,0,0,-0.50\n"
+    rows += "bad,triage,gpt-5,2027-01-03T14:00:00,-1000,200,9.00\n"
+    file = tmp_path / "spend.csv"
+    file.write_text(TABLE + rows)
+    if kind != "csv":
+        written = tmp_path / f"spend.{kind}"
+        form = "parquet" if kind == "parquet" else "json"
+        duckdb.sql(f"COPY (FROM read_csv('{file}')) TO '{written}' (FORMAT {form})")
+        file = written
+    done = run("--actuals", file, "--from", "2027-01-01", "--to", "2027-01-03", "--json")
+    facts = json.loads(done.stdout)
+    assert Decimal(facts["usd"]) == Decimal("3.62")
+    made = {one["class"]: (one["requests"], Decimal(one["usd"])) for one in facts["classes"]}
+    assert made["triage"] == (2, Decimal("4.12"))
+    assert made["contracts"][1] == Decimal("-0.50")
+    steps = sum(map(Decimal, facts["steps"].values()))
+    assert Decimal(facts["plan_usd"]) + steps == Decimal(facts["usd"])
+    assert any("1 malformed records" in note for note in facts["notes"])
+    # The day of the credit alone is a day with a record.
+    facts = json.loads(run("--actuals", file, "--json").stdout)
+    assert not any("days without a record" in note for note in facts["notes"])
+
+
+def test_what_is_no_log_in_a_folder_is_left_out(run, tmp_path):
+    """A README beside the logs is named and does not keep them from being read."""
+    (tmp_path / "spend.jsonl").write_bytes(SPEND.read_bytes())
+    (tmp_path / "README.md").write_text("# What we spent\n\nAsk Ada.\n")
+    facts = json.loads(run("--actuals", tmp_path, "--json").stdout)
+    assert facts["steps"] == json.loads(run("--actuals", SPEND, "--json").stdout)["steps"]
+    assert any("README.md is left out" in note for note in facts["notes"])
+
+
 def test_the_table_is_not_written_over_unasked(run, tmp_path):
     """--csv refuses a file that is there, before reading anything, until --force."""
     path = tmp_path / "out.csv"

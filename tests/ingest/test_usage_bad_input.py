@@ -74,7 +74,7 @@ def test_packed_files(tmp_path, spend, pack):
 
 
 def test_impossible_and_contradictory_tokens(write_lines, spend):
-    """Negative tokens are malformed; reasoning above output is unknown, cached is cut to input."""
+    """Negative tokens are malformed, negative dollars a credit; contradictions are mended."""
     odd = {"usage_object": {"completion_tokens_details": {"reasoning_tokens": 51}}}
     much = {"usage_object": {"prompt_tokens_details": {"cached_tokens": 101}}}
     rows = [
@@ -85,7 +85,8 @@ def test_impossible_and_contradictory_tokens(write_lines, spend):
         spend(5, spend=-1),
     ]
     result = read_usage([write_lines("a.jsonl", rows)])
-    assert result.rows["bad"] == 2
+    assert result.rows["bad"] == 1
+    assert result.rows["credits"] == 1
     assert result.totals.tokens["reasoning_tokens"] == 30
     assert result.totals.tokens["cached_input_tokens"] == 20 + 100
     said = " ".join(result.warnings)

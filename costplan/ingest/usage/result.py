@@ -130,7 +130,7 @@ class UsageResult:
     files: tuple[str, ...]
     """Files that were counted."""
     rows: Mapping[str, int]
-    """Records read, used, failed, cache_hits, duplicates, skipped, bad."""
+    """Records read, used, failed, cache_hits, credits, duplicates, skipped, bad."""
     span: Span
     """Time covered."""
     classes: tuple[ClassUsage, ...]
@@ -181,7 +181,8 @@ def class_usage(
     if told_requests is not None and not counts.known.get("n"):
         counts.weight = {key: told_requests for key, rows in counts.known.items() if rows}
     requests = counts.sums["n"] if counts.known.get("n") else told_requests
-    if requests is None and not counts.rows and (counts.failed_rows or counts.cache_hits):
+    others = counts.failed_rows or counts.cache_hits or counts.usd
+    if requests is None and not counts.rows and others:
         requests = 0
     return ClassUsage(
         name=name,
@@ -212,7 +213,7 @@ def model_usage(tally: Tally) -> dict[str, ModelUsage]:
     """Sum a tally up per model."""
     models: dict[str, Counts] = {}
     for group, counts in tally.groups.items():
-        if group[2] is not None and counts.rows:
+        if group[2] is not None and (counts.rows or counts.usd):
             models.setdefault(group[2], Counts()).add(counts)
 
     def sum_of(counts: Counts, key: str) -> int | None:

@@ -53,6 +53,7 @@ def _why(log: LogFormat, typed: Sequence[str]) -> str:
 
 
 _BY_KIND = "kind = 'used'"
+_CREDIT = "(usd < 0 AND kind IN ('used', 'cache_hit'))"
 _SPAN = "(epoch_us(finish) - epoch_us(start)) / 1e6"
 
 _LONGEST_S = 10**9
@@ -97,19 +98,27 @@ FROM ({rows})"""
 def checked_select(rows: str, *, credits: bool = False, identity: str = HASH) -> str:
     """Write the SQL that refuses impossible rows and mends contradictory ones.
 
-    Negative amounts make a row bad. Cached above input is cut to input; reasoning above output
-    becomes unknown; an end before its start leaves the latency unknown. `credits` lets dollars be
-    negative, as cost reports of vendors have them. `identity` is the SQL of a request's hashed id.
+    Negative counts make a row bad. Cached above input is cut to input; reasoning above output
+    becomes unknown; an end before its start leaves the latency unknown. A row of negative dollars
+    is a credit: no request, but its dollars count. `credits` leaves such rows what they are, as
+    lines of vendors' cost reports are no requests. `identity` is the SQL of a request's hashed id.
     """
     broken = "why IS NOT NULL"
     negative = "LEAST(input, cached, output, reasoning, n) < 0"
+    credit = ""
     if not credits:
-        negative += " OR usd < 0"
+        credit = f" WHEN {_CREDIT} THEN 'credit'"
+        # A refund may repeat the id of the request that it gives back: it is no copy of it.
+        given_back = f"hash(CONCAT('credit', {identity}))"
+        identity = (
+            f"CASE WHEN {_CREDIT} AND {identity} IS NOT NULL THEN {given_back} ELSE {identity} END"
+        )
     large = f"GREATEST(input, cached, output, reasoning) > {_MOST_TOKENS}"
     clock = f"latency_s < 0 OR latency_s > {_LONGEST_S}"
     return f"""SELECT {identity} AS id, start, until,
   COALESCE(class, {quote(UNLABELLED)}) AS class, team, model, setting,
-  CASE WHEN {broken} OR {negative} OR {large} THEN 'bad' ELSE kind END AS kind, n, failed, input,
+  CASE WHEN {broken} OR {negative} OR {large} THEN 'bad'{credit} ELSE kind END AS kind,
+  n, failed, input,
   CASE WHEN cached > input THEN input ELSE cached END AS cached, output,
   CASE WHEN reasoning > output THEN NULL ELSE reasoning END AS reasoning, usd,
   CASE WHEN finish < start AND latency_s IS NULL THEN NULL WHEN {clock} THEN NULL

@@ -18,7 +18,7 @@ from costplan.ingest.usage.tally import from_json, to_json
 if TYPE_CHECKING:
     from costplan.ingest.usage.staging import Counted
 
-VERSION = 2
+VERSION = 3
 _STALE_S = 3600
 _MOST_BYTES = 1 << 27
 """Ids that are put together at most: 16 million, so that memory stays bounded."""

@@ -16,6 +16,7 @@ _ROWS = {
     "used": "used",
     "failed": "failed",
     "cache_hits": "cache_hit",
+    "credits": "credit",
     "duplicates": "duplicate",
     "skipped": "skipped",
     "bad": "bad",

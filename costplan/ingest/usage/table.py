@@ -142,7 +142,11 @@ def table_format(head: Head, told: Mapping[str, str]) -> LogFormat:
 
 def _required(columns: Mapping[str, str], failed: str) -> str:
     anything = (columns[m] for m in ("input_tokens", "uncached_input_tokens") if m in columns)
-    return f"{next(anything)} IS NOT NULL OR {failed}"
+    required = f"{next(anything)} IS NOT NULL OR {failed}"
+    # A credit gives dollars back and has no tokens.
+    return (
+        f"{required} OR TRY_CAST({columns['usd']} AS DOUBLE) < 0" if "usd" in columns else required
+    )
 
 
 def _failed_values(head: Head, columns: Mapping[str, str]) -> str:

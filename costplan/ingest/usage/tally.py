@@ -49,7 +49,7 @@ class Counts:
     weight: dict[str, int] = field(default_factory=dict)
     """Requests behind those rows."""
     usd: Decimal = Decimal(0)
-    """Stated spend of successful requests."""
+    """Stated spend of successful requests, less credits."""
     failed_rows: int = 0
     """Records of failed requests."""
     failed_usd: Decimal = Decimal(0)
@@ -84,7 +84,7 @@ class Tally:
     days: dict[dt.date, int] = field(default_factory=dict)
     """Records per day."""
     kinds: dict[str, int] = field(default_factory=dict)
-    """Records per kind: used, failed, cache_hit, skipped, bad, duplicate."""
+    """Records per kind: used, failed, cache_hit, credit, skipped, bad, duplicate."""
     odd: dict[str, int] = field(default_factory=dict)
     """Records per oddity."""
     first: dt.datetime | None = None
@@ -240,6 +240,10 @@ def _add_record(tally: Tally, record: Mapping[str, Any]) -> None:
         return
     if kind == "cache_hit":
         counts.cache_hits += rows
+        return
+    if kind == "credit":
+        counts.usd += record["usd"]
+        counts.known["usd"] = counts.known.get("usd", 0) + rows
         return
     counts.add(_counts(record))
     _add_counts(tally.odd, {text: record[c] for c, text in ODD.items() if record.get(c)})
