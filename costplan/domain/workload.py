@@ -201,7 +201,7 @@ class Evidence(Record):
     benchmark: str | None = None
     """Published benchmark that resembles the class: see `costplan curves`."""
     source: str | None = None
-    """Publication to take the benchmark from; the one that knows most models when absent."""
+    """Publication to take the benchmark from; the one that gives most models when absent."""
     outcomes: str | None = None
     """CSV of own outcomes, question by question; a path relative to the workload."""
     outcomes_class: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,22 +16,14 @@ from costplan.domain.option import Exclusion, Option
 from costplan.domain.profile import Profile
 from costplan.domain.workload import Evidence, TaskClass, Workload
 from costplan.plan.case import Case, ClassCase, Note
+from costplan.plan.curve_source import Choice, choose_source, price_drafts
 from costplan.plan.hygiene import inspect_published, keep_out
 from costplan.plan.market import Market
 from costplan.plan.measured import Tables, gather_measured
 from costplan.plan.months import Month, end_period, list_months
-from costplan.plan.options import (
-    Draft,
-    draft_options,
-    find_barrier,
-    make_option,
-    match_model,
-    state_option,
-    take_as_measured,
-)
+from costplan.plan.options import draft_options, state_option
 from costplan.plan.policies import add_policies
 from costplan.plan.today import keep_today
-from costplan.plan.tokens import TokenEvidence
 
 if TYPE_CHECKING:
     from costplan.evidence.belief import Belief, Beliefs
@@ -56,6 +48,18 @@ class Sources:
     """SHA-256 of what the workload came from."""
     today: dt.date | None = None
     """Day taken where the workload names none; the clock's when absent."""
+    last_day: dt.date | None = None
+    """Last day of the last month, where there is a horizon."""
+    _chosen: dict[str, Choice] = field(default_factory=dict, repr=False, compare=False)
+
+    def source_of(self, task: TaskClass, evidence: Evidence, market: Market) -> Choice:
+        """Choose whose curve a class has: the same in every month. Raises InputError."""
+        key = f"{task.name}\n{evidence.source}"
+        if key not in self._chosen:
+            last_day = max(self.last_day or market.last_day, market.last_day)
+            markets = [replace(market, last_day=last_day), market]
+            self._chosen[key] = choose_source(task, evidence, markets, self.measurements)
+        return self._chosen[key]
 
 
 def gather(workload: Workload, sources: Sources) -> Case:
@@ -66,6 +70,9 @@ def gather(workload: Workload, sources: Sources) -> Case:
     from costplan.evidence.belief import Beliefs
 
     months: list[Month | None] = [*list_months(workload)] or [None]
+    final = months[-1]
+    last_day = None if final is None else end_period(final.first_day, "month")
+    sources = replace(sources, last_day=last_day, _chosen={})
     day = _first_day(workload, sources)
     tables = Tables(sources.base)
     parts: list[Part] = []
@@ -156,7 +163,7 @@ def _gather_class(
     if evidence.outcomes is not None:
         curve = None
         if evidence.benchmark is not None:
-            curve = read_curve(_rows_of(task, evidence, market, sources.measurements)[1])
+            curve = read_curve(_rows_of(task, evidence, market, sources)[1])
         part, measured, notes = gather_measured(task, evidence, market, tables, curve)
         belief = measured.classes[task.name]
         weighed = weigh(part.options, belief, float(workload.confidence))
@@ -190,13 +197,13 @@ def _gather_again(
     evidence = task.evidence
     assert evidence is not None
     if evidence.benchmark is not None:
-        source, _ = choose_source(task, evidence, here, sources.measurements)
+        source, _ = sources.source_of(task, evidence, here)
         evidence = evidence.model_copy(update={"source": source})
     if evidence.outcomes is None:
         return _gather_published(free, evidence, workload, there, sources)[0].options
     curve = None
     if evidence.benchmark is not None:
-        curve = read_curve(_rows_of(free, evidence, there, sources.measurements)[1])
+        curve = read_curve(_rows_of(free, evidence, there, sources)[1])
     part, measured, _ = gather_measured(free, evidence, there, tables, curve)
     return weigh(part.options, measured.classes[task.name], float(workload.confidence))
 
@@ -206,9 +213,9 @@ def _gather_published(
 ) -> Part:
     from costplan.evidence.published import read_curve
 
-    (source, others), rows = _rows_of(task, evidence, market, sources.measurements)
+    (source, others), rows = _rows_of(task, evidence, market, sources)
     drafts = list(draft_options(rows, dict(market.profiles)))
-    options, exclusions = _price_drafts(task, drafts, market, rows, sources.measurements)
+    options, exclusions = price_drafts(task, drafts, market, rows, sources.measurements)
     kept, spoilt, said_odd = keep_out(task, options, inspect_published(rows, options))
     curve = read_curve(rows)
     beliefs = curve.with_settings(
@@ -224,92 +231,17 @@ def _gather_published(
 
 
 def _rows_of(
-    task: TaskClass, evidence: Evidence, market: Market, measurements: Sequence[Measurement]
-) -> tuple[tuple[str, list[str]], list[Measurement]]:
+    task: TaskClass, evidence: Evidence, market: Market, sources: Sources
+) -> tuple[Choice, list[Measurement]]:
     """Choose a source for the class's benchmark, and take its single calls of known models."""
-    source, others = choose_source(task, evidence, market, measurements)
+    source, others = sources.source_of(task, evidence, market)
     rows = [
         row
-        for row in measurements
+        for row in sources.measurements
         if (row.source, row.benchmark, row.samples) == (source, evidence.benchmark, 1)
         and row.model in market.profiles
     ]
     return (source, others), rows
-
-
-def choose_source(
-    task: TaskClass, evidence: Evidence, market: Market, measurements: Sequence[Measurement]
-) -> tuple[str, list[str]]:
-    """Choose whose run of a benchmark to take: the source with most models the class may use.
-
-    Returns the source and the others that have the benchmark. Raises InputError when nobody does.
-    """
-    models: dict[str, set[str]] = {}
-    for row in measurements:
-        if (
-            row.benchmark == evidence.benchmark
-            and row.samples == 1
-            and row.model in market.profiles
-        ):
-            usable = find_barrier(task, row.model, market) is None
-            models.setdefault(row.source, set()).update([row.model] if usable else [])
-    if evidence.source is not None and evidence.source in models:
-        return evidence.source, []
-    if not models or evidence.source is not None:
-        who = f" by {evidence.source}" if evidence.source else ""
-        raise InputError(
-            [
-                Fault(
-                    f"class {task.name!r}: no curve of benchmark {evidence.benchmark!r}{who}",
-                    advice="`costplan curves` lists what there is",
-                )
-            ]
-        )
-    ranked = sorted(models, key=lambda source: (-len(models[source]), source))
-    return ranked[0], ranked[1:]
-
-
-def _price_drafts(
-    task: TaskClass,
-    drafts: Sequence[Draft],
-    market: Market,
-    rows: Sequence[Measurement],
-    everything: Sequence[Measurement],
-) -> tuple[list[Option], tuple[Exclusion, ...]]:
-    tokens = TokenEvidence.gather(rows, everything, dict(market.profiles))
-    options: list[Option] = []
-    exclusions: dict[str, Exclusion] = {}
-    for draft in drafts:
-        barrier = find_barrier(task, draft.model, market)
-        made = barrier or _make(task, draft, market, tokens)
-        if isinstance(made, Option):
-            options.append(made)
-        else:
-            exclusions.setdefault(made.name, made)
-    missing = sorted(set(market.profiles) - {draft.model for draft in drafts})
-    for model in missing:
-        if match_model(task.models, model) and task.models.allow != ("*",):
-            exclusions[model] = Exclusion(model, "no_curve", "the benchmark has no curve of it")
-    order = {name: place for place, name in enumerate(market.profiles)}
-    places = {
-        (model, label): place
-        for model in market.profiles
-        for place, label in enumerate(market.profiles[model].settings)
-    }
-    options.sort(key=lambda o: (order[o.model], places[o.model, o.setting]))
-    return options, tuple(exclusions.values())
-
-
-def _make(
-    task: TaskClass, draft: Draft, market: Market, tokens: TokenEvidence
-) -> Option | Exclusion:
-    profile = market.profiles[draft.model]
-    if task.input_tokens is None:
-        return take_as_measured(draft, profile, market, batch=task.batch)
-    price = market.price(draft.model, task)
-    if isinstance(price, Exclusion):
-        return price
-    return make_option(task, draft, profile, price, tokens)
 
 
 def weigh(
