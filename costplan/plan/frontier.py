@@ -141,13 +141,10 @@ def _follow(problem: Problem, traced: Frontier) -> tuple[list[float], list[float
     """Follow mean accuracy and value along the breakpoints of an exact frontier."""
     import numpy as np
 
-    requests, accuracy = problem.requests.floats, problem.accuracy.floats
-    worth = problem.weight.floats
-    right = requests * accuracy[traced.first_options]
-    moved = traced.changed_class[1:]
-    gained = requests[moved] * (accuracy[traced.after[1:]] - accuracy[traced.before[1:]])
-    answers = right.sum() + np.concatenate([[0.0], np.cumsum(gained)])
-    values = (worth * right).sum() + np.concatenate([[0.0], np.cumsum(worth[moved] * gained)])
+    counts, requests = np.diff(problem.first), problem.requests.floats
+    right = np.repeat(requests, counts) * problem.accuracy.floats
+    answers = traced.along(right)
+    values = traced.along(np.repeat(problem.weight.floats, counts) * right)
     return (answers / (requests.sum() or 1.0)).tolist(), values.tolist()
 
 

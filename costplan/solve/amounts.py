@@ -170,7 +170,7 @@ def shut_out(problem: Problem) -> Iterable[tuple[str, Bools]]:
     if problem.max_p95_latency_s is not None:
         yield "max_p95_latency_s", _too_slow(problem)
     if problem.min_accuracy is not None and not problem.splits:
-        yield "min_accuracy", _too_weak(problem)
+        yield "min_accuracy", too_weak(problem)
     unknown = _unknown(problem.mean_latency_s, problem.n_options)
     if limits.mean_latency_s is not None and unknown.any():
         yield "mean_latency_s", unknown
@@ -213,7 +213,7 @@ def _too_slow(problem: Problem) -> Bools:
     return np.asarray(limited & (above | _unknown(problem.p95_latency_s, problem.n_options)))
 
 
-def _too_weak(problem: Problem) -> Bools:
+def too_weak(problem: Problem) -> Bools:
     """Mark options below their class's accuracy floor."""
     floor = problem.min_accuracy
     assert floor is not None
@@ -225,12 +225,12 @@ def _too_weak(problem: Problem) -> Bools:
 def _above(column: DecimalColumn, limit: DecimalColumn, counts: Ints, sign: int = 1) -> Bools:
     """Compare options with a number of their class exactly: sign * (option - class) > 0."""
     places = max(column.exponent, limit.exponent)
-    left = _rescaled(column, places)
-    right = np.repeat(_rescaled(limit, places), counts)
+    left = rescaled(column, places)
+    right = np.repeat(rescaled(limit, places), counts)
     return np.asarray(left > right if sign > 0 else left < right, dtype=np.bool_)
 
 
-def _rescaled(column: DecimalColumn, places: int) -> Units:
+def rescaled(column: DecimalColumn, places: int) -> Units:
     """Return the units of a column at more decimal places."""
     factor = 10 ** (places - column.exponent)
     most = int(np.abs(column.units).max()) if len(column.units) else 0

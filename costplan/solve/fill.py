@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from costplan.solve.blend import Blend, picks_of
 from costplan.solve.decimals import Bools, Ints, from_units
 from costplan.solve.hull import Hulls, Steps, ordered, steps_of
 from costplan.solve.knapsack import Knapsack
@@ -30,7 +31,7 @@ class Filled:
     corner: Ints
     """Corner of each class, shape (n_classes,)."""
     options: Ints
-    """Option of each class, shape (n_classes,)."""
+    """Option of each class, or its place where a knapsack has a blend, shape (n_classes,)."""
     left: Fraction
     """Capacity left, in units of weight; less than the next step needs."""
     steps: Steps
@@ -168,6 +169,22 @@ def split_last(
     units = int(filled.left * 10**SHARE_PLACES / rise)
     if units == 0:
         return {}, filled.left
+    if knapsack.blend is not None:
+        return _split_blend(knapsack, knapsack.blend, filled.left, step, units)
     share = from_units(units, SHARE_PLACES)
     picks = sorted([(before, Decimal(1) - share), (after, share)])
     return {c: tuple(picks)}, filled.left - Fraction(units, 10**SHARE_PLACES) * rise
+
+
+def _split_blend(
+    knapsack: Knapsack, blend: Blend, left: Fraction, step: tuple[int, int, int], most: int
+) -> tuple[dict[int, tuple[Pick, ...]], Fraction]:
+    """Take at most a share of a step between places as a mix of their options that fits."""
+    c, before, after = step
+    old = blend.units_at(knapsack.amount, c, before)
+    for shares in blend.between(before, after, most, knapsack.problem.accuracy):
+        new = sum(knapsack.amount.units_at(c, o) * units for o, units in shares.items())
+        rise = knapsack.sign * (new - old)
+        if rise <= left:
+            return {c: picks_of(shares)}, left - rise
+    return {}, left

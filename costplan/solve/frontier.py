@@ -9,7 +9,8 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 import numpy as np
 
 from costplan.solve.amounts import Amount, list_spend, quality
-from costplan.solve.decimals import WIDE, DecimalColumn, Floats, Ints, Units, exact_sum, products
+from costplan.solve.blend import Blend
+from costplan.solve.decimals import WIDE, DecimalColumn, Floats, Ints, exact_sum
 from costplan.solve.hull import Hulls, Steps, steps_of, upper_hulls
 from costplan.solve.knapsack import Knapsack, as_knapsack
 from costplan.solve.problem import Goal, Limits, Problem
@@ -36,11 +37,20 @@ class Frontier:
     """Corners of all classes."""
     steps: Steps
     """The step that leads to each breakpoint but the first."""
+    blend: Blend | None = None
+    """What the corners are where classes have floors; None when they are options."""
 
-    @property
-    def first_options(self) -> Ints:
-        """Return the option of each class at the first breakpoint, shape (n_classes,)."""
-        return self.hulls.option[self.hulls.start[:-1]]
+    def along(self, values: Floats) -> Floats:
+        """Add up what the options of all classes have of something at each breakpoint.
+
+        values has shape (n_options,), the result (n_points,).
+        """
+        if self.blend is not None:
+            values = self.blend.floats(values)
+        held = values[self.hulls.option]
+        rises = np.diff(held)[self.steps.corner]
+        start = held[self.hulls.start[:-1]].sum()
+        return np.asarray(start + np.concatenate([[0.0], np.cumsum(rises)]))
 
     @property
     def changed_class(self) -> Ints:
@@ -51,12 +61,17 @@ class Frontier:
     @property
     def before(self) -> Ints:
         """Return the option it leaves; -1 at the first."""
-        return np.concatenate([[-1], self.hulls.option[self.steps.corner]])
+        return np.concatenate([[-1], self._changes()[0]])
 
     @property
     def after(self) -> Ints:
         """Return the option it takes; -1 at the first."""
-        return np.concatenate([[-1], self.hulls.option[self.steps.corner + 1]])
+        return np.concatenate([[-1], self._changes()[1]])
+
+    def _changes(self) -> tuple[Ints, Ints]:
+        """Return the option that each step leaves and the one it takes."""
+        before, after = (self.hulls.option[self.steps.corner + k] for k in (0, 1))
+        return (before, after) if self.blend is None else self.blend.change(before, after)
 
     @property
     def amounts(self) -> Floats:
@@ -94,30 +109,27 @@ def split_frontier(problem: Problem, ceiling: str = "usd") -> Frontier | None:
     knapsack = as_knapsack(with_ceiling(replace(problem, splits=True), ceiling, Decimal(0)))
     if knapsack is None or knapsack.row is None or problem.objective.goal is Goal.COST:
         return None
-    first = problem.first
-    if knapsack.keep is not None and not np.logical_or.reduceat(knapsack.keep, first[:-1]).all():
+    if not knapsack.has_places:
         return None
-    hulls = upper_hulls(knapsack.weight(), knapsack.gain, first, knapsack.keep)
+    hulls = upper_hulls(knapsack.weight(), knapsack.gain, knapsack.first, knapsack.keep)
     steps = steps_of(hulls)
     owners = np.repeat(np.arange(problem.n_classes), np.diff(hulls.start))
     return Frontier(
         ceiling=ceiling,
-        used=DecimalColumn(
-            _running(knapsack.amount, hulls, owners, steps), knapsack.amount.exponent
-        ),
+        used=_running(knapsack, knapsack.amount, hulls, owners, steps),
         per=float(knapsack.row.per),
         objective=_objectives(knapsack, hulls, owners, steps),
         hulls=hulls,
         steps=steps,
+        blend=knapsack.blend,
     )
 
 
-def _running(amount: Amount, hulls: Hulls, owners: Ints, steps: Steps) -> Units:
-    """Return an amount at each breakpoint, in exact units."""
-    units = amount.option_units[hulls.option]
-    if amount.keep is not None:
-        units = units * amount.keep[hulls.option]
-    held = products(amount.class_units[owners], units)
+def _running(
+    knapsack: Knapsack, amount: Amount, hulls: Hulls, owners: Ints, steps: Steps
+) -> DecimalColumn:
+    """Return an amount at each breakpoint, exactly."""
+    held, exponent = knapsack.held(amount, owners, hulls.option)
     base = exact_sum(held[hulls.start[:-1]])
     rises = np.diff(held)[steps.corner]
     if abs(base) + float(np.abs(rises).sum(dtype=np.float64)) > 2.0**62:
@@ -125,7 +137,7 @@ def _running(amount: Amount, hulls: Hulls, owners: Ints, steps: Steps) -> Units:
     found = np.empty(len(rises) + 1, dtype=rises.dtype)
     found[0] = base
     found[1:] = rises
-    return np.asarray(np.cumsum(found, out=found))
+    return DecimalColumn(np.asarray(np.cumsum(found, out=found)), exponent)
 
 
 def _objectives(knapsack: Knapsack, hulls: Hulls, owners: Ints, steps: Steps) -> Floats:
@@ -133,10 +145,10 @@ def _objectives(knapsack: Knapsack, hulls: Hulls, owners: Ints, steps: Steps) ->
     problem = knapsack.problem
     amount = quality(problem)
     assert amount is not None
-    found = DecimalColumn(_running(amount, hulls, owners, steps), amount.exponent).floats
+    found = _running(knapsack, amount, hulls, owners, steps).floats
     if problem.objective.goal is Goal.NET_VALUE:
         spend = list_spend(problem)
-        found -= DecimalColumn(_running(spend, hulls, owners, steps), spend.exponent).floats
+        found -= _running(knapsack, spend, hulls, owners, steps).floats
     found /= float(knapsack.aim.per)
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from costplan.solve.aim import Clock, finish_within
-from costplan.solve.decimals import Ints
+from costplan.solve.decimals import Ints, Units
 from costplan.solve.fill import fill, split_last
 from costplan.solve.highs import solve_aim
 from costplan.solve.hull import upper_hulls
@@ -44,11 +44,11 @@ class OwnSolver:
 def solve_knapsack(knapsack: Knapsack, clock: Clock, gap: float) -> Solution:
     """Solve a knapsack of classes, with splits or with one option per class."""
     problem = knapsack.problem
-    if not _every_class_has_an_option(knapsack):
+    if not knapsack.has_places:
         return Solution(Status.INFEASIBLE, NAME)
     if knapsack.row is None:
         return _closed(knapsack, _best_options(knapsack), {}, 0.0, gap)
-    hulls = upper_hulls(knapsack.weight(), knapsack.gain, problem.first, knapsack.keep)
+    hulls = upper_hulls(knapsack.weight(), knapsack.gain, knapsack.first, knapsack.keep)
     filled = fill(knapsack, hulls)
     if filled is None:
         return Solution(Status.INFEASIBLE, NAME)
@@ -71,39 +71,37 @@ def _second_opinion(knapsack: Knapsack, found: Solution, clock: Clock, gap: floa
     return found
 
 
-def _every_class_has_an_option(knapsack: Knapsack) -> bool:
-    """Say whether a plan exists when the ceiling is left out."""
-    first = knapsack.problem.first
-    if knapsack.keep is None:
-        return bool((np.diff(first) > 0).all())
-    return bool(np.logical_or.reduceat(knapsack.keep, first[:-1]).all())
-
-
 def lightest_fits(knapsack: Knapsack) -> bool:
     """Say whether any plan exists: whether the lightest one fits, exactly."""
-    if not _every_class_has_an_option(knapsack):
+    if not knapsack.has_places:
         return False
     if knapsack.row is None:
         return True
-    first = knapsack.problem.first
+    first = knapsack.first
+    if knapsack.blend is not None:
+        weight = knapsack.weight()
+        return knapsack.weight_units(_least_places(weight, first)) <= knapsack.capacity
     units = knapsack.amount.option_units * knapsack.sign
     if knapsack.amount.keep is not None:
         units = units * knapsack.amount.keep
     heavy = int(units.max()) + 1
     if knapsack.keep is not None:
         units = np.where(knapsack.keep, units, heavy)
-    least = np.repeat(np.minimum.reduceat(units, first[:-1]), np.diff(first))
-    at = np.where(units == least, np.arange(len(units)), len(units))
-    return knapsack.weight_units(np.minimum.reduceat(at, first[:-1])) <= knapsack.capacity
+    return knapsack.weight_units(_least_places(units, first)) <= knapsack.capacity
 
 
 def _best_options(knapsack: Knapsack) -> Ints:
-    """Return the best option of each class, the first one on a tie."""
-    gain, first = knapsack.gain, knapsack.problem.first
+    """Return the best place of each class, the first one on a tie."""
+    loss = -knapsack.gain
     if knapsack.keep is not None:
-        gain = np.where(knapsack.keep, gain, -np.inf)
-    most = np.repeat(np.maximum.reduceat(gain, first[:-1]), np.diff(first))
-    at = np.where(gain == most, np.arange(len(gain)), len(gain))
+        loss = np.where(knapsack.keep, loss, np.inf)
+    return _least_places(loss, knapsack.first)
+
+
+def _least_places(values: Units, first: Ints) -> Ints:
+    """Return where the least value of each class is, the first one on a tie."""
+    least = np.repeat(np.minimum.reduceat(values, first[:-1]), np.diff(first))
+    at = np.where(values == least, np.arange(len(values)), len(values))
     return np.asarray(np.minimum.reduceat(at, first[:-1]))
 
 
@@ -117,6 +115,9 @@ def _closed(
     """Verify the plan and state its proof."""
     problem = knapsack.problem
     main = options.copy()
+    if knapsack.blend is not None:
+        main, mixes = knapsack.blend.spread(options)
+        splits = mixes | splits
     for c, picks in splits.items():
         main[c] = max(picks, key=lambda pick: (pick[1], -pick[0]))[0]
     audit = verify(problem, main, splits)

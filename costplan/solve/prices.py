@@ -96,8 +96,7 @@ def with_splits(problem: Problem) -> Problem | None:
 
 def knapsack_price(knapsack: Knapsack) -> Price:
     """Price the only limit of a problem from the steps on both sides of it."""
-    weight, first = knapsack.weight(), knapsack.problem.first
-    hulls = upper_hulls(weight, knapsack.gain, first, knapsack.keep)
+    hulls = upper_hulls(knapsack.weight(), knapsack.gain, knapsack.first, knapsack.keep)
     filled = fill(knapsack, hulls, steps_of(hulls))
     assert filled is not None
     assert knapsack.row is not None

@@ -68,6 +68,6 @@ def solve(
 
 def chosen_solver(problem: Problem) -> str:
     """Return the solver that "auto" takes."""
-    from costplan.solve.knapsack import as_knapsack
+    from costplan.solve.knapsack import is_knapsack
 
-    return "highs" if as_knapsack(problem) is None else "own"
+    return "own" if is_knapsack(problem) else "highs"

@@ -221,7 +221,7 @@ def _step_changes(
     knapsack = None if loose is None else as_knapsack(loose)
     if loose is None or knapsack is None or knapsack.row is None or knapsack.row.name != ceiling:
         return None
-    hulls = upper_hulls(knapsack.weight(), knapsack.gain, loose.first, knapsack.keep)
+    hulls = upper_hulls(knapsack.weight(), knapsack.gain, knapsack.first, knapsack.keep)
     steps = steps_of(hulls)
     filled = fill(knapsack, hulls, steps)
     if filled is None:
@@ -236,10 +236,14 @@ def _step_changes(
         owners = np.repeat(np.arange(loose.n_classes), np.diff(hulls.start))
         done = np.bincount(owners[steps.corner[:until]], minlength=loose.n_classes)
         options = hulls.option[hulls.start[:-1] + done]
-        amount = Fraction(knapsack.weight_units(options), 10**knapsack.amount.exponent)
+        amount = Fraction(knapsack.weight_units(options), 10**knapsack.exponent)
         assert knapsack.row is not None
-        left, right = places[int(hulls.option[j])], places[int(hulls.option[j + 1])]
-        before, after = (left, right) if up else (right, left)
+        old, new = hulls.option[[j]], hulls.option[[j + 1]]
+        if not up:
+            old, new = new, old
+        if knapsack.blend is not None:
+            old, new = knapsack.blend.change(old, new)
+        before, after = places[int(old[0])], places[int(new[0])]
         return Change(ceiling, _decimal(amount / knapsack.row.per), before, after, exact=True)
 
     partial = filled.left > 0
