@@ -10,23 +10,23 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
 from costplan import __version__
+from costplan.domain.errors import LimitError
 from costplan.domain.money import CENT
 from costplan.plan.baselines import find_rivals, list_least
+from costplan.plan.beside import look_beside
 from costplan.plan.case import Case, value_unit
-from costplan.plan.considered import consider
 from costplan.plan.fallback import choose
-from costplan.plan.frontier import trace_frontier
 from costplan.plan.held_out import check_held_out, say_held_out, warn_of_held_out
 from costplan.plan.horizon import is_monthly, merge_plans, split_months
 from costplan.plan.lines import list_evidence, list_lines, list_prices, total_up
 from costplan.plan.margin import z_of
-from costplan.plan.marginal import list_ceilings, list_next_steps
 from costplan.plan.model import (
     SCHEMA_VERSION,
     Ceiling,
     Conflict,
     Objective,
     Plan,
+    PlanWarning,
     PoolUse,
     WorkloadRef,
 )
@@ -37,7 +37,6 @@ from costplan.plan.slider import find_before, list_bills
 from costplan.plan.solving import Manner, Solved, solve_with_margin
 from costplan.plan.unknowns import find_unknowns
 from costplan.plan.verdict import list_assumptions, list_warnings, pronounce
-from costplan.plan.worth import weigh_limits
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
@@ -45,6 +44,10 @@ if TYPE_CHECKING:
     from costplan.solve.verify import Audit
 
 FELL_BACK = "of a plan class by class; this plan is the class-blind mix"
+
+CONFLICT_S = 60.0
+"""Seconds that the search for conflicting limits may take where no time limit is asked for."""
+NO_CONFLICT = "no time was left to find which limits conflict; give it more with --time-limit"
 
 
 def build_plan(case: Case, manner: Manner | None = None) -> Plan:
@@ -58,7 +61,7 @@ def build_plan(case: Case, manner: Manner | None = None) -> Plan:
         months = split_months(case)
         # All months rest on the same outcomes: one check is enough.
         cases = [part if i == 0 else replace(part, own={}) for i, (_, part) in enumerate(months)]
-        plans = [build_plan(part, manner) for part in cases]
+        plans = [build_plan(part, _share(manner, len(cases))) for part in cases]
         return merge_plans([month for month, _ in months], plans)
     honest, case = case, take_at_word(case) if manner.naive else case
     problem = pose(case)
@@ -70,6 +73,16 @@ def build_plan(case: Case, manner: Manner | None = None) -> Plan:
         confession = confess(honest, solved.allocation, plan.totals.accuracy.mean)
         return plan.model_copy(update={"warnings": (confession, *plan.warnings)})
     return _write_infeasible(case, problem, solved, manner)
+
+
+def _share(manner: Manner, n_months: int) -> Manner:
+    """Give every month its part of the time."""
+    limit = manner.time_limit_s
+    return replace(
+        manner,
+        time_limit_s=None if limit is None else limit / n_months,
+        beside_s=max(1.0, manner.beside_s / n_months),
+    )
 
 
 def _reference(case: Case) -> WorkloadRef:
@@ -136,11 +149,12 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     lines = list_lines(solved.allocation)
     totals = total_up(solved.allocation, audit, confidence)
     z = _margin_z(case, manner)
-    worth = weigh_limits(case, solved, z)
-    ceilings = list_ceilings(case, solved.problem, audit, worth)
+    limit = manner.time_limit_s
+    seconds = manner.beside_s if limit is None else min(manner.beside_s, limit)
+    beside = look_beside(case, problem, solved, audit, z, seconds)
+    ceilings = beside.ceilings
     if choice.fell_back:
         ceilings = [c.model_copy(update={"price_note": FELL_BACK}) for c in ceilings]
-    considered, changes = consider(case, solved, ceilings, worth, z)
     checks = () if manner.naive else check_held_out(solved.allocation)
     draft = Plan.model_validate(
         _common(case, manner)
@@ -158,11 +172,11 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "pools": _list_pools(problem, audit),
             "conflict": (),
             "smallest_usd": None,
-            "next_steps": list_next_steps(case, solved, ceilings, worth, z),
-            "frontier": trace_frontier(problem),
+            "next_steps": beside.next_steps,
+            "frontier": beside.chart,
             "evidence": list_evidence(solved.allocation),
-            "considered": considered,
-            "changes": changes,
+            "considered": beside.considered,
+            "changes": beside.changes,
             "assumptions": (*list_assumptions(solved.allocation), *say_held_out(checks)),
             "warnings": (),
             "unknowns": find_unknowns(case, float(audit.value), _value_per_usd(ceilings)),
@@ -174,6 +188,7 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
                 list_warnings(draft, case, solved.allocation, sure=sure, fell_back=choice.fell_back)
             )
             + tuple(warn_of_held_out(checks))
+            + beside.warnings
         }
     )
     return warned.model_copy(update={"verdict": pronounce(warned)})
@@ -224,9 +239,16 @@ def _value_per_usd(ceilings: Sequence[Ceiling]) -> float:
 
 def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: Manner) -> Plan:
     from costplan.solve.conflict import conflict_of
+    from costplan.solve.deadline import within
 
-    conflict = conflict_of(problem)
-    least = conflict.least_usd if conflict else _least_above(problem)
+    conflict, least = None, None
+    warnings: tuple[PlanWarning, ...] = ()
+    try:
+        with within(CONFLICT_S if manner.time_limit_s is None else manner.time_limit_s):
+            conflict = conflict_of(problem)
+            least = conflict.least_usd if conflict else _least_above(problem)
+    except LimitError:
+        warnings = (PlanWarning(code="left_out", task_class=None, message=NO_CONFLICT),)
     draft = Plan.model_validate(
         _common(case, manner)
         | {
@@ -256,7 +278,7 @@ def _write_infeasible(case: Case, problem: Problem, solution: Solution, manner: 
             "evidence": (),
             "considered": (),
             "assumptions": (),
-            "warnings": list_least(case) if least is not None else (),
+            "warnings": list_least(case) if least is not None else warnings,
         }
     )
     return draft.model_copy(update={"verdict": pronounce(draft)})

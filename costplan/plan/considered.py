@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from costplan.domain.errors import LimitError
 from costplan.domain.figures import write_ceiling, write_seconds
 from costplan.domain.option import Option
 from costplan.plan.binding import Held
@@ -46,8 +47,9 @@ def consider(
     """Say of every option and of every model left out what became of it.
 
     Returns also at which ceilings choices would change, where money is the only limit. `only` is
-    one class's key; otherwise the first MOST_CLASSES are told of.
+    one class's key; otherwise the first MOST_CLASSES are told of, as many as a deadline allows.
     """
+    from costplan.solve.deadline import is_over
     from costplan.solve.why import explain
 
     considered: list[Considered] = []
@@ -57,14 +59,14 @@ def consider(
     for c, part in enumerate(case.classes):
         if (only is not None and part.key != only) or (only is None and c >= MOST_CLASSES):
             continue
+        if is_over():
+            break
         explanation = explain(solved.problem, taken, c, look=False)
         names = solved.problem.option_names
         held = Held.of(case, part, solved.allocation.picks[c], ceilings, worth)
         considered += _write_all(part, explanation.options, names, held)
         found = (explanation.up, explanation.down)
-        changes += (
-            _write_change(part, change, names, stated) for change in found if change is not None
-        )
+        changes += _write_changes(part, found, names, stated)
     return considered, changes
 
 
@@ -154,6 +156,19 @@ def _say_limit(part: ClassCase, option: Option, limit: str) -> str:
         what = "tokens" if limit.endswith("tokens") else "latency"
         return f"its {what} {'are' if what == 'tokens' else 'is'} unknown, and {limit} is limited"
     return f"shut out by {limit}"
+
+
+def _write_changes(
+    part: ClassCase,
+    found: tuple[SolvedChange | None, ...],
+    names: Sequence[str],
+    stated: Stated,
+) -> list[Change]:
+    """Write the changes down; none where stating their ceilings takes too long."""
+    try:
+        return [_write_change(part, one, names, stated) for one in found if one is not None]
+    except LimitError:
+        return []
 
 
 def _write_change(

@@ -95,36 +95,49 @@ def trace_curve(
     return Curve(ceiling, False, problem.splits, tuple(stages))
 
 
-def trace_frontier(problem: Problem) -> list[FrontierPoint]:
+def trace_frontier(problem: Problem) -> tuple[list[FrontierPoint], float]:
     """Trace the best objective by dollars used, thinned to at most POINTS points.
 
-    For a plan of least cost the same curve: the most that every amount of money buys.
+    Returns also by what part a point may be below the best plan, where there was no time to prove
+    more. For a plan of least cost the same curve: the most that every amount of money buys.
+    LimitError where a deadline comes before the first point.
     """
+    from costplan.solve.deadline import left_s
     from costplan.solve.frontier import frontier_points, split_frontier
 
     problem = aim_high(problem)
     traced = split_frontier(problem) if problem.splits else None
     if traced is not None:
         answers, values = _follow(problem, traced)
-        return _thin(
-            [
-                FrontierPoint(usd=traced.used.at(i), value=value, accuracy=answer)
-                for i, (answer, value) in enumerate(zip(answers, values, strict=True))
-            ]
-        )
-    points = SOLVED_POINTS if problem.n_options <= LARGE else SOLVED_POINTS // 4
-    found = frontier_points(problem, points, time_limit_s=CURVE_SECONDS / points)
-    return _thin(
-        [
-            FrontierPoint(
-                usd=audit.bill_usd,
-                value=float(audit.value),
-                accuracy=float(audit.accuracy or 0),
-            )
-            for point in found
-            if (audit := point.solution.audit) is not None
+        points = [
+            FrontierPoint(usd=traced.used.at(i), value=value, accuracy=answer)
+            for i, (answer, value) in enumerate(zip(answers, values, strict=True))
         ]
-    )
+        return _thin(points), 0.0
+    count = SOLVED_POINTS if problem.n_options <= LARGE else SOLVED_POINTS // 4
+    left = left_s()
+    shared = CURVE_SECONDS if left is None else min(CURVE_SECONDS, left)
+    found = frontier_points(problem, count, time_limit_s=shared / (count + 2))
+    points = [
+        FrontierPoint(
+            usd=audit.bill_usd,
+            value=float(audit.value),
+            accuracy=float(audit.accuracy or 0),
+        )
+        for point in found
+        if (audit := point.solution.audit) is not None
+    ]
+    gaps = [point.solution.gap or 0.0 for point in found if point.solution.has_plan]
+    return _thin(_undominated(points)), max(gaps, default=0.0)
+
+
+def _undominated(points: list[FrontierPoint]) -> list[FrontierPoint]:
+    """Leave out plans that time made worse than one for less money."""
+    kept: list[FrontierPoint] = []
+    for point in points:
+        if not kept or point.value >= kept[-1].value or point.accuracy > kept[-1].accuracy:
+            kept.append(point)
+    return kept
 
 
 def aim_high(problem: Problem) -> Problem:

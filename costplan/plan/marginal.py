@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from costplan.domain.errors import LimitError
 from costplan.plan.case import Case
 from costplan.plan.insight import NextStep
 from costplan.plan.model import Ceiling
 from costplan.plan.part import hold_quantity
 from costplan.plan.problem import part_of_requests
 from costplan.plan.solving import Solved
-from costplan.plan.worth import PRICE_SECONDS, Needed, Worth, needed_ceiling, read_solved, solve_at
+from costplan.plan.worth import Needed, Worth, needed_ceiling, read_solved, solve_at
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
@@ -35,8 +37,10 @@ STEP_OF_KIND = {
     "max_share": Decimal("0.01"),
 }
 """How much more of a ceiling a next step is about, by the last word of its name."""
+NOISE = 1e-9
+"""Part of an objective that is a rounding of shares."""
 WHOLE_GPUS = "GPUs are whole: one more changes the plan in a jump, or not at all"
-NO_TIME = f"finding it takes longer than {PRICE_SECONDS:.0f} s"
+NO_TIME = "there was no time to find it"
 NO_LESS = "with less of it no plan keeps every limit"
 NO_MORE = "with more of it no plan keeps every limit"
 
@@ -104,7 +108,8 @@ def list_next_steps(
 ) -> list[NextStep]:
     """Say what the next dollars and the next second would buy, by solving again.
 
-    What other ceilings that bind would bring follows from their prices, the dearest first.
+    What other ceilings that bind would bring follows from their prices, the dearest first. A step
+    that a deadline cuts short is left out.
     """
     return [*_take_steps(case, solved, ceilings, worth, z), *_list_binding(ceilings)]
 
@@ -112,17 +117,23 @@ def list_next_steps(
 def _take_steps(
     case: Case, solved: Solved, ceilings: Sequence[Ceiling], worth: Worth, z: float
 ) -> Iterator[NextStep]:
+    from costplan.solve.deadline import is_over, left_s, within
+
     stated = {ceiling.name: ceiling.limit for ceiling in ceilings}
     here = read_solved(case, solved, z)
-    if "usd" in stated:
-        more = _usd_step(stated["usd"])
-        there = _spend_more(case, solved, here, (more, worth.rate_up), z)
-        yield _compare("usd", more, here, there, solved.problem)
     seconds = solved.problem.limits.mean_latency_s
-    if seconds is not None:
-        limit = ("mean_latency_s", seconds + MORE_SECONDS)
-        there = solve_at(case, solved.problem, limit, z)
-        yield _compare("mean_latency_s", MORE_SECONDS, here, there, solved.problem)
+    with suppress(LimitError):
+        if "usd" in stated and not is_over():
+            more = _usd_step(stated["usd"])
+            left = left_s()
+            with within(left if left is None or seconds is None else left / 2):
+                there = _spend_more(case, solved, here, (more, worth.rate_up), z)
+            yield from _compare("usd", more, here, there, solved.problem)
+    with suppress(LimitError):
+        if seconds is not None and not is_over():
+            limit = ("mean_latency_s", seconds + MORE_SECONDS)
+            there = solve_at(case, solved.problem, limit, z)
+            yield from _compare("mean_latency_s", MORE_SECONDS, here, there, solved.problem)
 
 
 def _spend_more(
@@ -144,16 +155,19 @@ def _spend_more(
 
 def _compare(
     name: str, more: Decimal, here: Needed, there: Needed | None, problem: Problem
-) -> NextStep:
+) -> Iterator[NextStep]:
     if there is None:
-        return NextStep(name=name, step=more, value=0.0, accuracy=None)
+        yield NextStep(name=name, step=more, value=0.0, accuracy=None)
+        return
     accuracy = None
     if here.accuracy and there.accuracy:
         accuracy = float(there.accuracy - here.accuracy)
     gain = float(there.objective - here.objective)
     if problem.objective.goal.value == "cost":
         gain = -gain
-    return NextStep(name=name, step=more, value=max(gain, 0.0), accuracy=accuracy)
+    # A worse plan under a higher ceiling is one that time cut short: it tells nothing.
+    if gain >= -NOISE * abs(float(here.objective)):
+        yield NextStep(name=name, step=more, value=max(gain, 0.0), accuracy=accuracy)
 
 
 def _list_binding(ceilings: Sequence[Ceiling]) -> list[NextStep]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TARGET_STEPS = 18
 """Bisections of the planning target."""
+ENOUGH = 0.05
+"""Part of the time limit below which no further plan is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Manner:
     """Take estimates at their word: no margin on the dollar ceiling."""
     time_limit_s: float | None = None
     """Seconds after which the solver gives what it has."""
+    beside_s: float = 5.0
+    """Seconds that prices, chart and explanations may take together, the time limit at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +56,38 @@ def solve_with_margin(
 ) -> tuple[Solved | Solution, bool]:
     """Solve, with the problem's dollar ceiling kept at the workload's confidence.
 
-    Returns also whether it is kept so; a solution without a plan where the problem has none.
+    Returns also whether it is kept so; a solution without a plan where the problem has none. All
+    of it keeps the time limit; LimitError where that came before such a plan.
     """
+    from costplan.solve.deadline import within
+
+    with within(manner.time_limit_s):
+        return _solve_within(case, problem, manner)
+
+
+def _solve_within(case: Case, problem: Problem, manner: Manner) -> tuple[Solved | Solution, bool]:
     ceiling = problem.limits.usd
-    whole = _solve(case, problem, manner)
+    again = not manner.naive and (ceiling is not None or _can_keep_target(case, problem))
+    whole = _solve(case, problem, _halve(manner) if again and _varies(case) else manner)
     if isinstance(whole, Solved) and not manner.naive and _can_keep_target(case, problem):
         return _keep_target(case, whole, manner)
     if ceiling is None or manner.naive or not isinstance(whole, Solved):
         return whole, True
 
+    cut: list[Decimal] = []
+
     def plan(budget: Decimal) -> Solved | None:
         if budget == ceiling:
             return whole if isinstance(whole, Solved) else None
         tighter = replace(problem, limits=replace(problem.limits, usd=budget))
-        solved = _solve(case, tighter, manner)
+        if _is_short(manner):
+            cut.append(budget)
+            return None
+        try:
+            solved = _solve(case, tighter, _halve(manner))
+        except LimitError:
+            cut.append(budget)
+            return None
         return solved if isinstance(solved, Solved) else None
 
     def read(solved: Solved) -> tuple[Decimal, float]:
@@ -73,7 +95,36 @@ def solve_with_margin(
         return audit.bill_usd, usd_sd(solved.allocation)
 
     kept = keep(ceiling, plan, read, z_of(case))
-    return (whole, True) if kept is None else (kept.planned, kept.sure)
+    if kept is None:
+        return whole, True
+    if cut and not kept.sure:
+        raise LimitError(
+            "the time limit came before a plan that keeps the dollar ceiling with confidence; give "
+            "it more with --time-limit, or take estimates at their word with --naive"
+        )
+    return kept.planned, kept.sure
+
+
+def _varies(case: Case) -> bool:
+    """Tell whether any option is an estimate, so that margins may be asked for."""
+    options = (option for part in case.classes for option in part.options)
+    return any(option.accuracy.grade is not Grade.STATED for option in options)
+
+
+def _halve(manner: Manner) -> Manner:
+    """Give the next plan half of the time that is left, so that there is some for those after."""
+    from costplan.solve.deadline import left_s
+
+    left = left_s()
+    return manner if left is None else replace(manner, time_limit_s=left / 2)
+
+
+def _is_short(manner: Manner) -> bool:
+    """Tell whether too little of the time limit is left for another plan."""
+    from costplan.solve.deadline import left_s
+
+    left, limit = left_s(), manner.time_limit_s
+    return left is not None and limit is not None and left < ENOUGH * limit
 
 
 def _can_keep_target(case: Case, problem: Problem) -> bool:
@@ -98,8 +149,13 @@ def _keep_target(case: Case, whole: Solved, manner: Manner) -> tuple[Solved, boo
     low, high = target, Decimal(1)
     for _ in range(TARGET_STEPS):
         middle = ((low + high) / 2).quantize(Decimal("1e-9"))
+        if _is_short(manner):
+            break
         aim = replace(problem.objective, target_accuracy=middle)
-        tried = _solve(case, replace(problem, objective=aim), manner)
+        try:
+            tried = _solve(case, replace(problem, objective=aim), _halve(manner))
+        except LimitError:
+            break
         if isinstance(tried, Solved) and _surely_reaches(tried, target):
             best, high = tried, middle
         elif isinstance(tried, Solved):

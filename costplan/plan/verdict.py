@@ -85,6 +85,8 @@ def _pronounce_infeasible(plan: Plan) -> str:
     if plan.smallest_usd is not None:
         least = write_usd(plan.smallest_usd, cents=True)
         return f"No plan keeps every limit; the smallest dollar ceiling that would do is {least}."
+    if any(warning.code == "left_out" for warning in plan.warnings):
+        return "No plan keeps every limit; which of them conflict was not found in the time."
     if not plan.conflict:
         return "No plan keeps every limit exactly: together they leave a hair too little room."
     if len(plan.conflict) == 1:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from costplan.domain.errors import LimitError
 from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case
 from costplan.plan.margin import usd_sd, with_margin
@@ -58,7 +59,11 @@ def weigh_limits(case: Case, solved: Solved, z: float) -> Worth:
     money = found.get("usd")
     if money is None or z == 0 or not (money.up or money.down):
         return Worth(found)
-    return Worth(found, *_rates(case, solved, z))
+    try:
+        return Worth(found, *_rates(case, solved, z))
+    except LimitError:
+        # A price of dollars to plan with would pass for one of the stated ceiling.
+        return Worth({name: price for name, price in found.items() if name != "usd"})
 
 
 def needed_ceiling(case: Case, problem: Problem, budget: Decimal, z: float) -> Needed | None:
@@ -69,13 +74,19 @@ def needed_ceiling(case: Case, problem: Problem, budget: Decimal, z: float) -> N
 def solve_at(
     case: Case, problem: Problem, limit: tuple[str, Decimal] | None, z: float
 ) -> Needed | None:
-    """Solve with one limit set anew, by its name, or as it is; None where there is no plan."""
+    """Solve with one limit set anew, by its name, or as it is; None where there is no plan.
+
+    LimitError where a deadline comes before that is known.
+    """
+    from costplan.solve.deadline import check_time
     from costplan.solve.limits import with_value
     from costplan.solve.room import solve
 
     moved = problem if limit is None else with_value(problem, *limit)
     solution = solve(moved, time_limit_s=PRICE_SECONDS)
     if not solution.has_plan or solution.objective is None:
+        if solution.status.value == "limit":
+            check_time("any plan")
         return None
     return Needed.of(Allocation.of_solution(case, moved, solution), moved, z, solution.objective)
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from costplan.solve.amounts import Amount, quality, total_requests
+from costplan.solve.deadline import end_of
 from costplan.solve.decimals import Ints
 from costplan.solve.pick import Pick
 from costplan.solve.problem import Goal, Problem
@@ -53,8 +54,8 @@ class Clock:
 
     @classmethod
     def start(cls, time_limit_s: float | None) -> Clock:
-        """Start counting down."""
-        return cls(None if time_limit_s is None else time.monotonic() + time_limit_s)
+        """Start counting down, to the deadline around it at most."""
+        return cls(end_of(time_limit_s))
 
     @property
     def left_s(self) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from costplan.solve.aim import Aim, Clock
 from costplan.solve.amounts import eligible
+from costplan.solve.deadline import check_time
 from costplan.solve.decimals import WIDE, DecimalColumn
 from costplan.solve.highs import solve_aim
 from costplan.solve.knapsack import as_knapsack
@@ -19,6 +20,7 @@ from costplan.solve.least import PLACES, greatest_mix, least_of, least_usd
 from costplan.solve.limits import class_limits, value_of, whole_limits, with_value, without
 from costplan.solve.problem import Problem
 from costplan.solve.shared import take_parts
+from costplan.solve.solution import Status
 
 MOST_SUBSETS = 400
 """Sets of one size are all tried up to this number; past it the set is only irreducible."""
@@ -51,7 +53,10 @@ class Conflict:
 
 
 def conflict_of(problem: Problem) -> Conflict | None:
-    """Explain why there is no plan; None when there is one."""
+    """Explain why there is no plan; None when there is one.
+
+    LimitError where a deadline comes before the answer.
+    """
     if feasible(problem):
         return None
     names, smallest = _smallest_set(problem)
@@ -61,14 +66,17 @@ def conflict_of(problem: Problem) -> Conflict | None:
 
 
 def feasible(problem: Problem) -> bool:
-    """Say whether any plan keeps every limit."""
+    """Say whether any plan keeps every limit; LimitError where a deadline comes before that."""
     knapsack = as_knapsack(problem)
     if knapsack is not None:
         from costplan.solve.own import lightest_fits
 
         return lightest_fits(knapsack)
     # A plan that only tolerances allow is none: what ends without an exact plan misses by a hair.
-    return solve_aim(problem, Aim(None, 1, False), Clock.start(None), 1.0).has_plan
+    found = solve_aim(problem, Aim(None, 1, False), Clock.start(None), 1.0)
+    if found.status is Status.LIMIT:
+        check_time("it was known whether the limits leave a plan")
+    return found.has_plan
 
 
 def _smallest_set(problem: Problem) -> tuple[list[str], bool]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from costplan.solve.amounts import Amount, list_spend, quality
 from costplan.solve.blend import Blend
+from costplan.solve.deadline import is_over
 from costplan.solve.decimals import WIDE, DecimalColumn, Floats, Ints, exact_sum
 from costplan.solve.hull import Hulls, Steps, steps_of, upper_hulls
 from costplan.solve.knapsack import Knapsack, as_knapsack
@@ -176,7 +177,7 @@ def frontier_points(
 
     Works with every other limit, and with one option per class. Each point is proven as its
     solution says; nothing is claimed between points. time_limit_s is for each point. Empty when
-    there is no plan at any ceiling.
+    there is no plan at any ceiling; LimitError where a deadline comes before the least one.
     """
     ends = _ends(problem, ceiling, time_limit_s)
     if ends is None:
@@ -184,6 +185,8 @@ def frontier_points(
     found = []
     for amount in _spaced(*ends, max(2, points)):
         limited = with_ceiling(problem, ceiling, amount)
+        if is_over():
+            break
         solution = solve(limited, solver=solver, time_limit_s=time_limit_s, gap=gap)
         found.append(FrontierPoint(amount, solution))
     return found
@@ -195,7 +198,7 @@ def _ends(
     """Return the least ceiling that works, and the one of the best plan without it."""
     from costplan.solve.least import least_of
 
-    least = least_of(problem, ceiling)
+    least = least_of(problem, ceiling, near=True)
     free = solve(with_ceiling(problem, ceiling, None), time_limit_s=time_limit_s)
     if least is None or free.audit is None:
         return None

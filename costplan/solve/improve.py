@@ -60,9 +60,9 @@ def improve(draft: Draft, *, bound: float, target: float, clock: Clock) -> bool:
 
     Returns False when it could not be made to keep the limits; the draft is then of no use.
     """
-    if not _repair(draft):
+    if not _repair(draft, clock):
         return False
-    _fill(draft)
+    _fill(draft, clock)
     rng = np.random.default_rng(0)
     idle = 0
     for _ in range(ROUNDS):
@@ -72,14 +72,14 @@ def improve(draft: Draft, *, bound: float, target: float, clock: Clock) -> bool:
     return True
 
 
-def _repair(draft: Draft) -> bool:
+def _repair(draft: Draft, clock: Clock) -> bool:
     """Make changes until every limit is kept, first among close options, then among all."""
     n_close = min(len(draft.loss), 2 * len(draft.picks)) - 1
     close = np.flatnonzero(draft.loss <= np.partition(draft.loss, n_close)[n_close])
-    return _heal(draft, close) or _heal(draft, np.arange(len(draft.loss)))
+    return _heal(draft, close, clock) or _heal(draft, np.arange(len(draft.loss)), clock)
 
 
-def _heal(draft: Draft, options: Ints) -> bool:
+def _heal(draft: Draft, options: Ints, clock: Clock) -> bool:
     """Take the change that heals most for what it loses, as long as one heals."""
     market = draft.market
     owner, use = market.owner[options], market.use[:, options]
@@ -89,6 +89,8 @@ def _heal(draft: Draft, options: Ints) -> bool:
         broken = np.minimum(slack, 0.0)
         if not broken.any():
             return True
+        if clock.over:
+            return False
         now = draft.picks[owner]
         after = slack[:, None] - use + market.use[:, now]
         healed = np.minimum(after, 0.0).sum(axis=0) - broken.sum()
@@ -102,7 +104,7 @@ def _heal(draft: Draft, options: Ints) -> bool:
     return False
 
 
-def _fill(draft: Draft) -> None:
+def _fill(draft: Draft, clock: Clock) -> None:
     """Take changes that make the plan cheaper and fit, the most useful first."""
     market = draft.market
     for _ in range(FILLS):
@@ -113,7 +115,7 @@ def _fill(draft: Draft) -> None:
         for k in range(len(slack)):
             fits &= market.use[k] - market.use[k, now] <= slack[k]
         at = np.flatnonzero(fits)
-        if len(at) == 0:
+        if len(at) == 0 or clock.over:
             return
         _take_fitting(draft, at[np.argsort(-gain[at], kind="stable")][:200], slack)
 

@@ -21,7 +21,7 @@ from costplan.solve.sheet import Ending, Outcome
 from costplan.solve.solution import Solution, Status
 from costplan.solve.verify import verify
 
-LARGE = 3_000
+LARGE = 1_500
 """Programs with fewer options go to HiGHS as they are."""
 ATTEMPTS = 3
 SPARE_OPTIONS = 100
@@ -41,7 +41,7 @@ def whole_by_prices(
     A plan drafted from the prices is improved until the gap is met. Where that is not enough,
     HiGHS searches all options that could be in a better plan.
     """
-    priced = price_limits(program)
+    priced = price_limits(program, clock)
     starts = priced.market.starts
     hit = np.where(priced.loss <= 0.0, np.arange(len(priced.loss)), len(priced.loss))
     draft = Draft(priced.market, priced.loss, np.minimum.reduceat(hit, starts))
@@ -88,9 +88,11 @@ def _proven(
     if not found.has_plan:
         return best
     assert found.objective is not None
-    assert found.bound is not None
     better = found.objective > best.objective if aim.maximises else found.objective < best.objective
     plan = found if better else best
+    if found.bound is None:
+        # Time came before that search had any bound of its own.
+        return _restated(plan, aim, priced.bound, gap)
     limit = max(found.bound, best.objective) if aim.maximises else min(found.bound, best.objective)
     least = -float(limit) * float(aim.per) if aim.maximises else float(limit)
     return _restated(plan, aim, max(least, priced.bound), gap)
@@ -104,7 +106,7 @@ def linear_by_prices(
     Returns the narrowed program, its outcome, its first limit row, and the bound for all options;
     None when that does not prove the optimum.
     """
-    priced = price_limits(program)
+    priced = price_limits(program, clock)
     floored = np.isin(program.usable.classes, program.floors)
     spare = SPARE_OPTIONS * (len(program.rows) + 1)
     ascending = np.sort(priced.loss)

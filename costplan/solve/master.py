@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from costplan.solve.aim import Clock
 from costplan.solve.decimals import Floats, Ints
 from costplan.solve.linear import LinearProgram
 from costplan.solve.sheet import quiet_solver
@@ -85,8 +86,8 @@ class Priced:
     """The arrays they were found on."""
 
 
-def price_limits(program: LinearProgram) -> Priced:
-    """Find prices of a program's rows whose bound is as high as the rounds allow."""
+def price_limits(program: LinearProgram, clock: Clock) -> Priced:
+    """Find prices of a program's rows whose bound is as high as rounds and time allow."""
     market = Market.of(program)
     n_rows, n_groups = len(market.limit), len(market.group_starts)
     size = float(np.abs(market.cost).sum()) / max(1, n_groups) or 1.0
@@ -98,6 +99,8 @@ def price_limits(program: LinearProgram) -> Priced:
         bound, cost, use, reduced = market.answer(prices)
         if bound > best:
             best, best_reduced, best_prices = bound, reduced, prices
+        if clock.over:
+            break
         master.propose(cost, use)
         mixed, duals = master.mix()
         if mixed - best <= CLOSE * max(abs(mixed), abs(best)):

@@ -123,10 +123,12 @@ def _measured(problem: Problem, clock: Clock) -> dict[str, Price]:
     spare = _spare(problem, at)
     found = {name: Price(0.0, 0.0) for name in spare}
     for name in whole_limits(problem):
-        if clock.over:
-            break
         if name not in found and not name.startswith("pools."):
-            found[name] = _moved(problem, aim, clock, at, name)
+            price = _moved(problem, aim, clock, at, name)
+            # What time cut short tells of no price, and what needs no solve takes no time.
+            if clock.over:
+                break
+            found[name] = price
     return found
 
 

@@ -200,12 +200,26 @@ def _better_mix(
     mine, gain = costs[o], gains[o]
     lower = [a for a in free if gains[a] < gain]
     higher = [b for b in free if gains[b] > gain]
+    rough, roughly = {x: [float(v) for v in costs[x]] for x in free}, [float(v) for v in mine]
+    level = {x: float(gains[x]) for x in free}
     for a, b in product(lower, higher):
+        # Fractions are slow: floats tell first what they can tell surely.
+        part = (float(gain) - level[a]) / ((level[b] - level[a]) or 1.0)
+        if _surely_more(rough[a], rough[b], part, roughly):
+            continue
         share = (gain - gains[a]) / (gains[b] - gains[a])
         mix = tuple(x + share * (y - x) for x, y in zip(costs[a], costs[b], strict=True))
         if _within(mix, mine):
             return a, b
     return None
+
+
+def _surely_more(low: list[float], high: list[float], part: float, most: list[float]) -> bool:
+    """Say whether a mix uses more of something, by more than floats may be wrong."""
+    return any(
+        x + part * (y - x) - z > 1e-6 * (abs(x) + abs(y) + abs(z))
+        for x, y, z in zip(low, high, most, strict=True)
+    )
 
 
 def _within(costs: tuple[Fraction, ...], limit: tuple[Fraction, ...]) -> bool:
