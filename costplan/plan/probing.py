@@ -313,7 +313,9 @@ def _write(
     if live.kept:
         from costplan.files.curves import write_curves
 
-        write_outcomes(request.output_path, outcome_rows(dataset, live.kept.values()))
+        asked = [each for group in live.stage.questions.values() for each in group]
+        rows = outcome_rows(dataset, live.kept.values(), asked)
+        write_outcomes(request.output_path, rows)
         write_curves(request.measurements_path, measurements(live, dataset, day))
     elif live.advice is None:
         think(live, [], request.tolerance, last=True)

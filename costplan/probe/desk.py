@@ -164,7 +164,7 @@ class Desk:
         self.stopped: dict[tuple[str, str] | str, str] = {}
         self.silent: dict[tuple[str, str], str] = {}
         self._in_vain: dict[tuple[str, str], int] = {}
-        self._unread: dict[tuple[str, str], int] = {}
+        self._unread: dict[tuple[str, str], set[Key]] = {}
         self._read: set[tuple[str, str]] = set()
 
     async def ask(self, asked: Ask) -> Outcome:
@@ -300,7 +300,7 @@ class Desk:
         contender = self.judges[grader.model, grader.setting]
         request = judge_request(question, text, contender.template)
         known = self.journal.tally.judged.get(key)
-        if known is None or known.request != request_digest(request) or known.score is None:
+        if known is None or known.request != request_digest(request):
             reason = self._why_unmarkable(question)
             if reason:
                 return None, reason
@@ -312,19 +312,21 @@ class Desk:
                 self._note(contender, fault)
                 return None, f"judge: {fault.kind}: {fault}"
             known = self.journal.tally.judged[key]
-            self._note_verdict(contender.name, known.score)
+        # what an earlier run could not read is not paid for again
+        self._note_verdict(contender.name, key, known.score)
         if known.score is None:
             cut = " before its cap" if known.finish == "length" else ""
             return None, f"judge: no verdict in its answer{cut}"
         return Mark(known.score, "judge"), ""
 
-    def _note_verdict(self, judge: tuple[str, str], score: float | None) -> None:
+    def _note_verdict(self, judge: tuple[str, str], key: Key, score: float | None) -> None:
         """Give up a judge of whom no verdict can be read: its class's answers are paid in vain."""
         if score is not None:
             self._read.add(judge)
             return
-        self._unread[judge] = self._unread.get(judge, 0) + 1
-        if judge not in self._read and self._unread[judge] >= UNREAD_VERDICTS:
+        unread = self._unread.setdefault(judge, set())
+        unread.add(key)
+        if judge not in self._read and len(unread) >= UNREAD_VERDICTS:
             self.silent[judge] = f"none of its first {UNREAD_VERDICTS} answers holds a verdict"
 
     def _judging_usd(self, asked: Ask) -> Decimal:

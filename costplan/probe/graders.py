@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from costplan.domain.outcomes import KNOWN
 from costplan.domain.record import Record
 
 Score = Annotated[float, Field(ge=0, le=1)]
@@ -157,9 +158,16 @@ class Turn(Record):
 
 
 class QuestionRow(Record):
-    """One line of a file of questions."""
+    """One line of a file of questions. Keys known_... beside these, text or numbers, say what is
+    known of the question before the call; they go into the outcomes, and routes may go by them."""
 
-    model_config = ConfigDict(str_strip_whitespace=False, populate_by_name=True)
+    model_config = ConfigDict(
+        str_strip_whitespace=False,
+        populate_by_name=True,
+        json_schema_extra={
+            "patternProperties": {f"^{KNOWN}.": {"type": ["string", "number", "boolean", "null"]}}
+        },
+    )
 
     id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """Identifier inside the class; made from the text when absent."""

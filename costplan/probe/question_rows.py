@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from costplan.domain.errors import Fault
+from costplan.domain.outcomes import KNOWN
 from costplan.files.text_file import read_text
 
 MOST_BYTES = 500_000_000
@@ -151,8 +152,9 @@ def _translated(row: Row, reading: Reading) -> Row:
     metadata = values.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     task_class = values.get("class", metadata.get("task_class", metadata.get("class")))
-    known = ("id", "target", "choices", "grader", "system", "labels")
-    ours = {name: values[name] for name in known if values.get(name) is not None}
+    kept = ("id", "target", "choices", "grader", "system", "labels")
+    ours = {name: values[name] for name in kept if values.get(name) is not None}
+    ours |= {n: v for n, v in {**metadata, **values}.items() if is_known(n)}
     if task_class is not None:
         ours["class"] = task_class
     asked = values["input"]
@@ -161,6 +163,26 @@ def _translated(row: Row, reading: Reading) -> Row:
     else:
         ours["prompt"] = asked
     return Row(row.line, ours)
+
+
+def is_known(name: str) -> bool:
+    """Whether a column says what is known of a question before the call."""
+    return name.startswith(KNOWN) and name != KNOWN
+
+
+def known_cells(row: Row, reading: Reading) -> tuple[tuple[str, str], ...]:
+    """Give the columns known_... of a row as the cells of a table, sorted; null is no cell."""
+    cells = []
+    for name, value in sorted(row.values.items()):
+        if not is_known(name) or value is None:
+            continue
+        if not isinstance(value, str | int | float):
+            reading.fault(row.line, f"'{name}' is no text and no number", path=name)
+            continue
+        cell = (str(value).lower() if isinstance(value, bool) else str(value)).strip()
+        if cell:
+            cells.append((name, cell))
+    return tuple(cells)
 
 
 def _turn(turn: object, line: int, reading: Reading) -> object:

@@ -31,7 +31,7 @@ from costplan.probe.graders import (
     Spec,
     short_form,
 )
-from costplan.probe.question_rows import Reading, Row, read_rows
+from costplan.probe.question_rows import Reading, Row, is_known, known_cells, read_rows
 from costplan.providers.request import Message, Role
 
 R = TypeVar("R", QuestionRow, ClassRule)
@@ -59,6 +59,8 @@ class Question:
     """Answers that a person has marked."""
     line: int = 0
     """Line of the file."""
+    known: tuple[tuple[str, str], ...] = ()
+    """Columns known_... of the question with their cells: what is known of it before the call."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -143,7 +145,7 @@ def _take_rules(rows: Iterable[Row], reading: Reading) -> tuple[dict[str, ClassR
 
 def _checked(row: Row, model: type[R], reading: Reading) -> R | None:
     """Check a row against its model; every fault goes into the reading."""
-    values = dict(row.values)
+    values = {name: value for name, value in row.values.items() if not is_known(name)}
     if "grader" in values:
         values["grader"] = short_form(values["grader"])
     if isinstance(values.get("id"), int) and not isinstance(values.get("id"), bool):
@@ -211,6 +213,7 @@ def _question(
         system=system or (rule.system if rule else None),
         labels=checked.labels,
         line=row.line,
+        known=known_cells(row, reading),
     )
     fault = _target_fault(question)
     if fault:

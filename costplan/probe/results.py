@@ -15,19 +15,29 @@ from statistics import NormalDist, median
 from costplan.domain.money import EXACT
 from costplan.domain.outcomes import COLUMNS, OPTIONAL_COLUMNS
 from costplan.probe.judge import wilson
+from costplan.probe.questions import Question
 from costplan.probe.records import Kept, Tally
 
 Option = tuple[str, str]
 """Model and setting."""
 
 
-def outcome_rows(dataset: str, replies: Iterable[Kept]) -> list[dict[str, str]]:
+def outcome_rows(
+    dataset: str, replies: Iterable[Kept], questions: Iterable[Question] = ()
+) -> list[dict[str, str]]:
     """Make the rows of outcomes.csv, sorted; unknown is empty, never zero.
 
     A reply without a mark is left out, and so is a call without a reply: neither is an outcome.
+    Columns known_... are those of the questions.
     """
-    rows = [_reply_row(dataset, kept) for kept in replies if kept.score is not None]
-    columns = (*COLUMNS, *OPTIONAL_COLUMNS)
+    known = {question.key: dict(question.known) for question in questions if question.known}
+    rows = [
+        {**_reply_row(dataset, kept), **known.get(kept.key[:2], {})}
+        for kept in replies
+        if kept.score is not None
+    ]
+    names = sorted({name for cells in known.values() for name in cells})
+    columns = (*COLUMNS, *OPTIONAL_COLUMNS, *names)
     complete = [{name: row.get(name, "") for name in columns} for row in rows]
     return sorted(complete, key=lambda row: [row[name] for name in COLUMNS[:6]])
 
@@ -71,7 +81,9 @@ def _cell(value: float | None) -> str:
 def write_outcomes(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write the table in one go, so that a reader never finds half of it."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, (*COLUMNS, *OPTIONAL_COLUMNS), lineterminator="\n")
+    columns = (*COLUMNS, *OPTIONAL_COLUMNS)
+    known = [name for name in (rows[0] if rows else ()) if name not in columns]
+    writer = csv.DictWriter(text, (*columns, *known), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     part = path.with_name(path.name + ".part")

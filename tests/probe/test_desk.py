@@ -480,7 +480,10 @@ def test_seconds_are_those_of_the_attempt_and_waiting_stands_apart(tmp_path):
 
     replies, took_s = asyncio.run(go())
     assert sum(kept.total_s for kept in replies) <= took_s
-    assert max(kept.waited_s for kept in replies) > 0.5 * took_s
-    assert min(kept.waited_s for kept in replies) < 0.5 * took_s
+    # the last in line waits for all the others, however slow the machine is
+    seconds = [kept.total_s for kept in replies]
+    waited = [kept.waited_s for kept in replies]
+    assert max(waited) > 0.5 * (sum(seconds) - max(seconds))
+    assert min(waited) < max(waited)
     point = next(p for p in points(Tally(replies={k.key: k for k in replies})))
-    assert point.waited_s > point.p50_s.mean
+    assert point.waited_s == pytest.approx(sum(waited) / len(waited))

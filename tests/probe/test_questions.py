@@ -62,6 +62,37 @@ def test_json_lines_give_questions_in_order(tmp_path):
     assert third.id.startswith("q-")
 
 
+@pytest.mark.parametrize(
+    ("value", "cells"),
+    [
+        ("gold", (("known_x", "gold"),)),
+        (3, (("known_x", "3"),)),
+        (True, (("known_x", "true"),)),
+        (None, ()),
+        ("", ()),
+    ],
+)
+def test_what_is_known_before_the_call_is_kept_as_cells(tmp_path, value, cells):
+    """Keys known_... are text or numbers, and absent where they say nothing."""
+    row = {"class": "a", "prompt": "x", "target": "y", "known_x": value}
+    (question,) = read_questions(written(tmp_path, "q.jsonl", [row]))
+    assert question.known == cells
+
+
+def test_what_is_known_must_fit_a_cell(tmp_path):
+    """A list under known_... is a fault of its line, and known_ alone is no name."""
+    row = {"class": "a", "prompt": "x", "target": "y"}
+    path = written(tmp_path, "q.jsonl", [{**row, "known_x": [1]}, {**row, "known_": "1"}])
+    assert [line for line, _ in faults(path)] == [1, 2]
+
+
+def test_inspect_metadata_may_say_what_is_known(tmp_path):
+    """Keys known_... of an Inspect sample's metadata are the question's."""
+    sample = {"input": "x", "target": "y", "metadata": {"class": "a", "known_tier": "gold"}}
+    (question,) = read_questions(written(tmp_path, "q.jsonl", [sample]))
+    assert question.known == (("known_tier", "gold"),)
+
+
 def test_a_line_without_a_question_sets_the_grader_of_its_class(tmp_path):
     """A class's grader and system prompt are said once and hold where a question says nothing."""
     path = written(

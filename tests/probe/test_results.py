@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from costplan.files.outcomes import read_outcomes
+from costplan.probe.questions import read_questions
 from costplan.probe.records import Kept, Tally
-from costplan.probe.results import outcome_rows, percentile, points, same_spend
+from costplan.probe.results import (
+    outcome_rows,
+    percentile,
+    points,
+    same_spend,
+    write_outcomes,
+)
 
 
 def kept(question, setting="low", tokens=(10, 50, None, None), **more):
@@ -72,6 +81,25 @@ def test_unknown_is_empty_and_unmarked_is_no_outcome():
     assert rows[0]["cached_input_tokens"] == ""
     assert rows[0]["correct"] == "1"
     assert [row["truncated"] for row in rows] == ["0", "1"]
+
+
+def test_what_is_known_of_a_question_stands_beside_each_of_its_answers(tmp_path):
+    """Columns known_... of the questions are read back from the outcomes; others stay empty."""
+    asked = tmp_path / "q.csv"
+    asked.write_text(
+        "id,class,prompt,target,known_tier,known_pages\n1,c,x,y,gold,3\n2,c,z,y,,\n", "utf-8"
+    )
+    questions = read_questions(asked)
+    rows = outcome_rows("d", [kept("1"), kept("2")], questions)
+    assert [(row["known_tier"], row["known_pages"]) for row in rows] == [("gold", "3"), ("", "")]
+    write_outcomes(tmp_path / "o.csv", rows)
+    known = read_outcomes(tmp_path / "o.csv").known
+    assert sorted(known) == ["known_pages", "known_tier"]
+    bare = replace(questions[0], known=())
+    assert (bare.asked_digest, bare.marked_digest) == (
+        questions[0].asked_digest,
+        questions[0].marked_digest,
+    )
 
 
 def test_points_say_how_much_was_cut_off():
