@@ -128,7 +128,8 @@ def export(  # noqa: PLR0913, PLR0917 - each argument is an option of the comman
     check_free(wanted.places, force=force)
     with paused_collection():
         # All are made before one is saved: a fault in the last leaves none behind.
-        saved = read_plan(plan, without=_unread(wanted))
+        quick = wanted.xlsx is None and wanted.gateway is None
+        saved = read_plan(plan, without=_unread(wanted), quick=quick)
         for path, content in list(_make(saved, wanted)):
             if path is not None:
                 save(path, content, force=force)
