@@ -79,11 +79,15 @@ def moment(expression: str) -> str:
     # Times with an offset are parsed four times as slowly; most have none.
     plain = f"suffix({said}, 'Z') OR NOT ({said} LIKE '%+%' OR {said} LIKE '%-%-%-%')"
     zoned = f"CAST(TRY_CAST({said} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    unix = f"TRY_CAST({said} AS DOUBLE)"
-    scale = "".join(f" WHEN {unix} < {most} THEN {unix} * {by}" for most, by in _UNIX)
+    scale = "".join(f" WHEN u < {most} THEN u * {by}" for most, by in _UNIX)
+    # What stands in a query twice is computed for every row, and few rows have unix times.
+    unix = (
+        f"list_transform([TRY_CAST({said} AS DOUBLE)],"
+        f" lambda u: CASE WHEN u < 1e8 THEN NULL{scale} END)[1]"
+    )
     return (
-        f"COALESCE(CASE WHEN {plain} THEN TRY_CAST({said} AS TIMESTAMP) ELSE {zoned} END, {zoned},"
-        f" make_timestamp(CAST(CASE WHEN {unix} < 1e8 THEN NULL{scale} END AS BIGINT)))"
+        f"COALESCE(TRY_CAST(CASE WHEN {plain} THEN {said} END AS TIMESTAMP), {zoned},"
+        f" make_timestamp(CAST({unix} AS BIGINT)))"
     )
 
 

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
@@ -103,6 +104,16 @@ def read_head(path: Path) -> Head:
 
     Raises InputError for a missing, empty, broken or wrongly encoded file.
     """
+    try:
+        found = path.stat()
+    except OSError:
+        return _look(path, 0, 0)  # which says why
+    return _look(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=4)
+def _look(path: Path, changed: int, size: int) -> Head:
+    """Look once at a file that stays as it is: files are recognised before they are read."""
     packed = compression_of(path)
     raw = _first_bytes(path)
     if not raw:

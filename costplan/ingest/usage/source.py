@@ -59,8 +59,8 @@ def _json(head: Head, log: LogFormat, numbered: bool, typed: bool) -> str:
     lines = head.container is Container.JSON_LINES
     ignore = lines and not typed
     largest = LARGEST_LINE if lines else max(LARGEST_LINE, 2 * _unpacked_size(head))
-    if lines and head.path.stat().st_size < LARGEST_LINE:
-        largest = 1 << 24
+    if lines and (typed or head.path.stat().st_size < LARGEST_LINE):
+        largest = 1 << 24  # the default; a longer line is read when numbers are read as text
     reader = (
         f"read_json({quote(str(head.path))}, format='{_JSON_FORMATS[head.container]}',"
         f" records=true, columns={{{listed}}}, ignore_errors={str(ignore).lower()},"

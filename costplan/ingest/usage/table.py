@@ -151,7 +151,7 @@ def _required(columns: Mapping[str, str], failed: str) -> str:
 
 def _failed_values(head: Head, columns: Mapping[str, str]) -> str:
     """Write the failure condition over the values a Parquet file has, which is quick to test."""
-    condition = _failed(columns)
+    condition = _failed(columns, head)
     if head.container is not Container.PARQUET or "status" not in columns:
         return condition
     status = columns["status"]
@@ -164,11 +164,15 @@ def _failed_values(head: Head, columns: Mapping[str, str]) -> str:
     return f"COALESCE(CAST({status} AS VARCHAR) IN ({listed}), FALSE)" if values else "FALSE"
 
 
-def _failed(columns: Mapping[str, str]) -> str:
+def _failed(columns: Mapping[str, str], head: Head) -> str:
     if "status" not in columns:
         return "FALSE"
-    status = f"lower(CAST({columns['status']} AS VARCHAR))"
-    return f"COALESCE({status} NOT IN ({_FINE}) AND NOT starts_with({status}, '2'), FALSE)"
+    said = f"CAST({columns['status']} AS VARCHAR)"
+    status = f"lower({said})"
+    failed = f"COALESCE({status} NOT IN ({_FINE}) AND NOT starts_with({status}, '2'), FALSE)"
+    # Most rows say the same: one comparison answers for them.
+    usual = max(_FINE.split(", ")[:-1], key=lambda fine: head.text.count(fine.strip("'")))
+    return f"CASE WHEN {said} = {usual} THEN FALSE ELSE {failed} END"
 
 
 def _rows(columns: Mapping[str, str], failed: str) -> dict[str, str]:
