@@ -53,12 +53,13 @@ def estimate_combined(cells: Cells, curve: PublishedCurve, transfer: Transfer) -
 
     The spreads come from the options of the cells; the others have nothing to say about them.
     """
-    local = estimate_cells(cells, _anchor(curve, cells.options, transfer))
+    stepped = frozenset(curve.options)
+    local = estimate_cells(cells, _anchor(curve, cells.options, transfer), stepped=stepped)
     options = tuple(sorted({*cells.options, *curve.options}))
     if options == cells.options:
         return local
     anchor = _anchor(curve, options, transfer)
-    return estimate_cells(_with_options(cells, options), anchor, local.fit.spreads)
+    return estimate_cells(_with_options(cells, options), anchor, local.fit.spreads, stepped)
 
 
 def _anchor(curve: PublishedCurve, options: Sequence[Option], transfer: Transfer) -> Anchor:

@@ -14,6 +14,7 @@ from costplan.evidence.cells import Cells, Mask, collect_answers, count_cells
 from costplan.evidence.costs import shrunken_cv2
 from costplan.evidence.logistic import Array, moments
 from costplan.evidence.logit import Anchor, LogitFit, Spreads, fit_logits
+from costplan.evidence.tie import place_settings, tie_settings
 
 MIN_QUESTIONS = 4.0
 """Questions that an option needs in a class before a plan may rest on it."""
@@ -100,11 +101,24 @@ class Estimates:
 
 
 def estimate_cells(
-    cells: Cells, anchor: Anchor | None = None, known: Spreads | None = None
+    cells: Cells,
+    anchor: Anchor | None = None,
+    known: Spreads | None = None,
+    stepped: frozenset[Option] = frozenset(),
 ) -> Estimates:
-    """Estimate all cells jointly from their counts; known: spreads to take as they are."""
+    """Estimate all cells jointly from their counts.
+
+    known: spreads to take as they are; stepped: options whose anchor holds the usual steps
+    between settings already.
+    """
     fit = fit_logits(
-        cells.n, cells.mean, cells.phi, paired=PAIRED * cells.paired, anchor=anchor, known=known
+        cells.n,
+        cells.mean,
+        cells.phi,
+        paired=PAIRED * cells.paired,
+        anchor=anchor,
+        steps=tie_settings(cells.options, place_settings(cells.options), stepped),
+        known=known,
     )
     variance = fit.variance
     mean, spread = moments(fit.logit, variance)

@@ -61,6 +61,10 @@ class Anchor:
     pull: Array
     """Precision times the mean, (M,)."""
 
+    def __add__(self, other: Anchor) -> Anchor:
+        """Know both."""
+        return Anchor(self.precision + other.precision, self.pull + other.pull)
+
 
 @dataclass(frozen=True, slots=True)
 class _Noise:
@@ -134,6 +138,7 @@ def fit_logits(
     *,
     paired: float = 0.0,
     anchor: Anchor | None = None,
+    steps: Anchor | None = None,
     known: Spreads | None = None,
 ) -> LogitFit:
     """Fit the model to cells of n questions with these mean scores; shapes (C, M).
@@ -141,6 +146,7 @@ def fit_logits(
     A cell with n = 0 is missing. phi is the variance of one question's score divided by p(1-p):
     1 for single right-or-wrong answers, less for averaged or partial ones. paired is the
     correlation of two options' scores on one question, 0 where they answered different ones.
+    anchor: what is known of the effects and their level; steps: of their differences alone.
     known: spreads to take as they are.
     """
     n = np.asarray(n, dtype=float)
@@ -153,6 +159,8 @@ def fit_logits(
         free = _free_spreads(seen, spreads, anchor)
     else:
         free, spreads = [], np.array([known.of_classes, known.of_interactions, known.of_options])
+    if steps is not None:
+        anchor = steps if anchor is None else anchor + steps
     answers = np.where(seen, n / phi, 0.0)
     z, variance = _linearised(p, y, answers)
     for _ in range(ROUNDS):

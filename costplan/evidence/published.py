@@ -31,6 +31,7 @@ from costplan.evidence.belief import WIDEN, Belief, Beliefs, Option
 from costplan.evidence.logistic import Array
 from costplan.evidence.logit import fit_logits
 from costplan.evidence.settings import positions
+from costplan.evidence.tie import tie_settings
 
 ASSUMED_QUESTIONS = 100
 """Questions assumed behind a published accuracy whose source does not say."""
@@ -220,8 +221,9 @@ def read_curve(
         sizes = [_effective_questions(row, assumed_questions) for row in group]
         n[i] = sum(sizes)
         mean[i] = sum(s * row.accuracy for s, row in zip(sizes, group, strict=True)) / n[i]
-    fit = fit_logits(n[None], mean[None])
     tokens = tuple(_mean_tokens(group) for group in groups.values())
+    places = _places(options, tokens)
+    fit = fit_logits(n[None], mean[None], steps=tie_settings(options, places))
     return PublishedCurve(
         source=source,
         benchmark=benchmark,
@@ -230,7 +232,7 @@ def read_curve(
         mixing=np.eye(len(options)),
         covariance=fit.own[0] + fit.loading[0] @ fit.shared @ fit.loading[0].T,
         bridge=np.zeros(len(options)),
-        places=_places(options, tokens),
+        places=places,
         n_questions=n,
         output_tokens=tokens,
         notes=_notes(rows, groups, assumed_questions),
