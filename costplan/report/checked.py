@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from costplan.domain.figures import (
@@ -37,6 +38,7 @@ REASONS = {
     "context": "does not fit the context",
     "output_limit": "does not fit the output limit",
     "p95": "slower than the limit",
+    "no_proposal": "nothing to propose",
 }
 """Words for the codes of what is left out; a code without words is shown itself."""
 _NAMED = 4
@@ -89,15 +91,15 @@ def _parts(case: Case) -> Iterator[RenderableType]:
     from rich.text import Text
 
     workload = case.workload
-    yield Text(f"{workload.name} · per {workload.period} · from {case.starts}", style="bold")
+    yield Text(f"{workload.name} · {_write_time(case)}", style="bold")
     yield Text(_write_aim(workload))
     limits = [f"{name} {_write_limit(name, limit)}" for name, limit in _ceilings(workload)]
     yield Text(f"Ceilings: {'; '.join(limits) if limits else 'none'}")
     yield ""
     yield _class_table(case)
-    for part in case.classes:
-        yield Text(part.task.name, style="bold")
-        for line in _write_class(part):
+    for name, months in _by_class(case).items():
+        yield Text(name, style="bold")
+        for line in (*_write_class(months[0]), *_write_changes(months)):
             yield Padding(Text(line), (0, 0, 0, 2), expand=False)
     said = [note.message for note in case.notes if note.task_class is None]
     said += [f"{doubt.path}: {doubt.message}" for doubt in find_doubts(workload)]
@@ -106,6 +108,40 @@ def _parts(case: Case) -> Iterator[RenderableType]:
         yield from (Padding(Text(line), (0, 0, 0, 2), expand=False) for line in said)
     yield ""
     yield Text(f"No faults. `costplan optimize {case.file or 'WORKLOAD'}` makes the plan.")
+
+
+def _by_class(case: Case) -> dict[str, list[ClassCase]]:
+    """Group the months of every class."""
+    grouped: dict[str, list[ClassCase]] = {}
+    for part in case.classes:
+        grouped.setdefault(part.task.name, []).append(part)
+    return grouped
+
+
+def _write_time(case: Case) -> str:
+    horizon = case.workload.horizon
+    if horizon is None:
+        return f"per {case.workload.period} · from {case.starts}"
+    ceiling = "for all of them" if horizon.budget == "total" else "for each"
+    return f"{horizon.months} months from {horizon.start} · ceiling of dollars {ceiling}"
+
+
+def _write_changes(months: Sequence[ClassCase]) -> Iterator[str]:
+    """Say in which months of a horizon a class has other models than in the month before."""
+    for before, now in pairwise(months):
+        was, has = ({option.model for option in part.options} for part in (before, now))
+        changes = [("without", was - has), ("with", has - was)]
+        said = [f"{word} {', '.join(sorted(models))}" for word, models in changes if models]
+        if said:
+            yield f"from {now.month}: {'; '.join(said)}"
+
+
+def _write_span(numbers: Iterable[Decimal | int | None]) -> str:
+    """Write a count, or the range of the months' counts."""
+    known = [number for number in numbers if number is not None]
+    if not known or min(known) == max(known):
+        return write_count(known[0] if known else None)
+    return f"{write_count(min(known))} to {write_count(max(known))}"
 
 
 def _class_table(case: Case) -> RenderableType:
@@ -119,15 +155,15 @@ def _class_table(case: Case) -> RenderableType:
     for title in (f"Requests {per}", "Input", "Output", "Worth", "Options"):
         table.add_column(title, justify="right")
     table.add_column("Limits", overflow="fold")
-    for part in case.classes:
-        task = part.task
+    for months in _by_class(case).values():
+        task = months[0].task
         table.add_row(
             Text(task.name),
-            write_count(task.requests),
+            _write_span(part.task.requests for part in months),
             write_count(task.input_tokens),
             write_count(task.output_tokens),
             _write_worth(task),
-            write_count(len(part.options)),
+            _write_span(len(part.options) for part in months),
             _write_limits(task),
         )
     return table
@@ -169,8 +205,9 @@ def _shorten_sources(sources: Counter[str]) -> Iterable[str]:
 
 def _write_option(option: Option, *, batch: bool) -> str:
     wait = "batch" if batch else write_seconds(option.mean_latency_s)
+    rent = " and its GPUs" if option.pool else ""
     return (
-        f"{option.name}, {write_unit_usd(option.usd_per_request)} per request, "
+        f"{option.name}, {write_unit_usd(option.usd_per_request)} per request{rent}, "
         f"{write_percent(option.accuracy.mean)} right, {wait}"
     )
 
@@ -226,6 +263,7 @@ def _class_summary(part: ClassCase) -> dict[str, Any]:
     task = part.task
     return {
         "name": task.name,
+        "month": part.month,
         "team": task.team,
         "requests": _number(task.requests),
         "input_tokens": _number(task.input_tokens),

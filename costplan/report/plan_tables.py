@@ -101,8 +101,11 @@ def _list_prices(plan: Plan, shown: Iterable[Ceiling]) -> Iterator[str]:
 
 
 def _keeps_margin(plan: Plan) -> bool:
-    """Tell whether something is kept below a ceiling of the whole bill."""
-    return any(MONTH.sub("", c.name) == "usd" and c.slack > 0 for c in plan.ceilings)
+    """Tell whether something is kept below a ceiling of the whole bill, not merely unused."""
+    return any(
+        MONTH.sub("", c.name) == "usd" and c.slack > 0 and (c.price_up, c.price_down) != (0, 0)
+        for c in plan.ceilings
+    )
 
 
 def _tightest(plan: Plan) -> Iterable[Ceiling]:
