@@ -10,7 +10,6 @@ from decimal import Decimal, localcontext
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.figures import write_usd
 from costplan.domain.money import EXACT
-from costplan.domain.policy_text import split_policy
 from costplan.domain.profile import Profile
 from costplan.plan.model import Plan
 from costplan.plan.months import end_period
@@ -20,6 +19,7 @@ from costplan.plan.track_cells import Found, Item, LeftOut, merge_spent
 from costplan.plan.track_match import Match, Matcher, ModelNames, Rule
 from costplan.plan.track_share import ListPrices, Share, Way, pool_ways, share_plan
 from costplan.plan.track_split import CAUSES, Cause, ClassTrack, Key, Spent, split_class
+from costplan.plan.track_steps import count_requests, place_steps
 
 ALL = "all classes"
 """Name of everything together, where classes cannot be told apart."""
@@ -176,15 +176,15 @@ def _track_class(
     prices: ListPrices,
     told: Decimal | None,
 ) -> ClassTrack:
+    items, unplaced = place_steps(shares, items)
     apart = _told_apart(shares, items)
     ways: dict[Key, list[Way]] = {}
     for share in shares:
-        line = share.line
-        key = (line.model, line.setting if line.model in apart else None)
+        key = (share.model, share.setting if share.model in apart else None)
         ways.setdefault(key, []).append(share.way)
     pooled = {key: pool_ways(listed) for key, listed in ways.items()}
     made, notes = merge_spent(items, pooled, apart, prices)
-    count, differ = _count_requests(shares, items, told)
+    count, differ = count_requests(shares, items, told, unplaced=unplaced)
     done = split_class(name, pooled, made, requests=count, calls_differ=differ)
     notes += _say_blurred(shares, made)
     return replace(done, notes=tuple(dict.fromkeys([*done.notes, *notes])))
@@ -196,7 +196,7 @@ def _told_apart(shares: list[Share], items: list[Item]) -> set[str]:
     for item in items:
         if item.model is not None and item.cell.has_usage:
             settings.setdefault(item.model, set()).add(item.setting)
-    knobs = {(share.line.model, share.line.setting) for share in shares}
+    knobs = {(share.model, share.setting) for share in shares}
     return {
         model
         for model, told in settings.items()
@@ -208,31 +208,13 @@ def _say_blurred(shares: list[Share], made: Mapping[Key, Spent]) -> Iterator[str
     """Name models whose settings are several in the plan, and one in the files."""
     knobs: dict[str, set[str]] = {}
     for share in shares:
-        knobs.setdefault(share.line.model, set()).add(share.line.setting)
+        knobs.setdefault(share.model, set()).add(share.setting)
     for model, settings in knobs.items():
         if len(settings) > 1 and (model, None) in made:
             yield (
                 f"{model}: the files do not tell {' from '.join(sorted(settings))}; a shift "
                 "between them counts as tokens per request"
             )
-
-
-def _count_requests(
-    shares: list[Share], items: list[Item], told: Decimal | None
-) -> tuple[Decimal | None, bool]:
-    """Count the requests of a class whose policies make several calls each, and say if they do."""
-    kinds = {
-        (split_policy(share.line.policy) or (share.line.policy,))[0]
-        for share in shares
-        if share.line.requests_planned
-    }
-    if not kinds & {"vote", "best_of", "cascade"}:
-        return told, False
-    counts = [item.cell.requests for item in items if not item.later and item.cell.has_usage]
-    stepwise = kinds == {"cascade"} and any(item.later for item in items)
-    if told is None and stepwise and None not in counts:
-        told = Decimal(sum(count or 0 for count in counts))
-    return told, True
 
 
 def _add_up(
@@ -272,10 +254,10 @@ def _add_up(
 def _portion(plan: Plan, actuals: Actuals) -> Decimal:
     """Give the share of the plan's dollars that the days stand for, before any terms."""
     shares = share_plan(plan, actuals.days)
-    whole = sum((share.line.usd for share in shares), Decimal(0))
+    whole = sum((line.usd for line in plan.lines), Decimal(0))
     if not whole:
-        whole = sum((share.line.requests_planned for share in shares), Decimal(0))
-        part = sum((share.way.requests for share in shares), Decimal(0))
+        whole = sum((line.requests_planned for line in plan.lines), Decimal(0))
+        part = sum((share.way.requests - share.way.later for share in shares), Decimal(0))
     else:
         part = sum((share.way.usd for share in shares), Decimal(0))
     return part / whole if whole else Decimal(0)

@@ -36,6 +36,8 @@ class Item:
     """Position of the knob, where told."""
     later: bool
     """Whether it is a later step of a cascade."""
+    stepped: bool = False
+    """Whether its label says which step it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Found:
                 model=model,
                 setting=told.setting or cell.setting,
                 later=told.later,
+                stepped=told.later or told.model is not None,
             )
         )
 
@@ -138,6 +141,7 @@ def merge_spent(
         tokens = _tokens(mine, plan.get(key), key[0], notes)
         made[key] = Spent(
             requests=_requests(mine),
+            later=Decimal(sum(item.cell.requests or 0 for item in mine if item.later)),
             tokens=tokens,
             usd=_spend(mine),
             failed_usd=sum((item.cell.failed_usd for item in mine), Decimal(0)),
@@ -151,7 +155,7 @@ def _requests(items: Sequence[Item]) -> Decimal | None:
     usage = [item for item in items if item.cell.has_usage]
     if not usage or any(item.cell.requests is None for item in usage):
         return None
-    return Decimal(sum(item.cell.requests or 0 for item in usage if not item.later))
+    return Decimal(sum(item.cell.requests or 0 for item in usage))
 
 
 def _spend(items: Sequence[Item]) -> Decimal | None:

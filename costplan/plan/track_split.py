@@ -9,6 +9,10 @@ mix          sum of n c over the models, minus n C; a model that the plan does n
 tokens       sum of t p, minus sum of n c
 price        spend, minus sum of t p
 unexplained  the rest, with reasons: what a source does not say cannot be taken apart
+
+A stage of a cascade stands as a model of its own: n are the requests that reach it, and c the
+dollars of each of them, so that mix holds how many go on to the next stage. What the plan pays for
+checks is on no model's bill: it is unexplained, as is the spend on checks where files hold it.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ class Spent:
     """What was made of one model, or one model at a setting, within a class; unknown is None."""
 
     requests: Decimal | None
-    """Requests; calls of later steps of a cascade are none."""
+    """Requests; those that reach it, of a step of a cascade."""
     tokens: Tokens | None
     """Uncached input, cached input and output tokens."""
     usd: Decimal | None
@@ -43,6 +47,8 @@ class Spent:
     """Stated spend of failed requests."""
     rates: Tokens | None = None
     """Dollars per token of a model that the class does not use in the plan."""
+    later: Decimal = Decimal(0)
+    """Those of the requests that an earlier step of a cascade has had before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class ModelTrack:
     setting: str | None
     """Its setting, where the source tells it."""
     plan_requests: Decimal
-    """Requests planned for the days covered."""
+    """Requests planned for the days covered; those that reach a stage, of a cascade."""
     requests: Decimal | None
     """Requests made."""
     plan_usd: Decimal
@@ -142,6 +148,13 @@ class _Pair:
             return self.usd
         return self.made.requests * self.plan.usd_per_request
 
+    @property
+    def checks_usd(self) -> Decimal:
+        """What the checks of its requests were planned to cost."""
+        if self.plan is None or not self.plan.requests or self.made.requests is None:
+            return Decimal(0)
+        return self.made.requests * self.plan.checks_usd / self.plan.requests
+
 
 def split_class(
     name: str,
@@ -157,7 +170,7 @@ def split_class(
     or a cascade makes several calls per request.
     """
     ledger = _Ledger()
-    planned = sum((way.requests for way in plan.values()), Decimal(0))
+    planned = sum((way.requests - way.later for way in plan.values()), Decimal(0))
     plan_usd = sum((way.usd for way in plan.values()), Decimal(0))
     made = _tell(made, plan, None if calls_differ else requests)
     pairs = [_pair(key, plan.get(key), spent, ledger) for key, spent in made.items()]
@@ -247,7 +260,9 @@ def _count(
     calls_differ: bool,
 ) -> Decimal | None:
     """Count the class's requests; None where the source does not say."""
-    known = [pair.made.requests for pair in pairs if pair.made.requests is not None]
+    known = [
+        pair.made.requests - pair.made.later for pair in pairs if pair.made.requests is not None
+    ]
     if calls_differ or not known or (plan and not _all_countable(pairs, plan)):
         return told
     return sum(known, Decimal(0))
@@ -283,8 +298,10 @@ def _split_finely(
             text = f"tokens per request and price cannot be told apart: {why}"
             ledger.leave(text, pair.usd - pair.expected_usd)
         else:
-            ledger.steps["tokens"] += pair.at_plan_price - pair.expected_usd
+            ledger.steps["tokens"] += pair.at_plan_price + pair.checks_usd - pair.expected_usd
             ledger.steps["price"] += pair.usd - pair.at_plan_price
+            if pair.checks_usd:
+                ledger.leave("checks are in the plan and on no model's bill", -pair.checks_usd)
     for pair in pairs:
         if _is_fee(pair, plan):
             ledger.leave("spend without usage", pair.usd)

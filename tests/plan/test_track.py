@@ -402,3 +402,114 @@ def test_days_are_counted_from_the_log(tmp_path: Any) -> None:
     path.write_text("\n".join(rows[:1] + rows[1:2]) + "\n")
     with pytest.raises(InputError, match="less than an hour"):
         read_actuals([path], {"a"}.__contains__)
+
+
+def stage(model: str, setting: str, reach: float, usd: str, sent: int, got: int) -> dict[str, Any]:
+    """A stage of a cascade: dollars and tokens are per request of the line."""
+    return {
+        "model": model, "setting": setting, "calls": 1.0, "check": "", "threshold": "",
+        "reach": reach, "provider": "acme", "usd_per_request": usd, "input_tokens": sent,
+        "output_tokens": got, "reasoning_tokens": None,
+    }  # fmt: skip
+
+
+def cascade(check: str = "", dearer: str = "0", model: str = "big") -> Any:
+    """A line of 1,000 requests: small at $0.003 first, then 30 of 100 to big at $0.03; what the
+    first stage's check adds is `dearer`."""
+    stages = [
+        stage("small", "low", 1.0, str(Decimal("0.003") + Decimal(dearer)), 1000, 500)
+        | {"check": check},
+        stage(model, "high", 0.3, "0.009" if model == "big" else "0.0018", 600, 300),
+    ]
+    usd = sum(Decimal(one["usd_per_request"]) for one in stages) * 1000
+    return line("a", "small", 1000, (1000, 0, 500), usd=usd, stages=stages, calls=1.3,
+                policy="cascade {steps: [small/low, big/high], check: {kind: test}}",
+                input_tokens=1_600_000, cached_input_tokens=0, output_tokens=800_000)  # fmt: skip
+
+
+SMALL = {"tokens": (1000, 0, 600), "usd": Decimal("3.74")}
+BIG = {"tokens": (2000, 0, 1000), "usd": Decimal("14.52")}
+IDS = {
+    "a.small.low": Match("a", "small", "low"),
+    "a.step2.big.high": Match("a", "big", "high", later=True),
+    "a.step2.small.high": Match("a", "small", "high", later=True),
+}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [("a", "a"), ("a.small.low", "a.step2.big.high"), ("a", "a.step2.big.high")],
+    ids=["tags", "ids", "both"],
+)
+def test_stages_of_a_cascade_stand_for_themselves(labels: tuple[str, str]) -> None:
+    """Worked by hand: $12 planned. 1,100 requests, 440 of which go on instead of 330; 600 output
+    tokens instead of 500 at the first stage; the second 10 % dearer. A label or an id tells it."""
+    made = spent(cell(labels[0], "small", 1100, **SMALL), cell(labels[1], "big", 440, **BIG))
+    (found,) = track(make_plan(cascade()), made, TrackOptions(ids=IDS)).classes
+    assert (found.plan_requests, found.requests) == (1000, 1100)
+    assert (found.plan_usd, found.usd) == (12, Decimal("18.26"))
+    by_hand = {"volume": "1.20", "mix": "3.30", "tokens": "0.44", "price": "1.32",
+               "unexplained": "0"}  # fmt: skip
+    assert {c: usd.quantize(Decimal("1e-20")) for c, usd in found.steps.items()} == {
+        cause: Decimal(usd) for cause, usd in by_hand.items()
+    }
+    assert sum(found.steps.values()) == found.usd - found.plan_usd
+    reached = {one.model: (one.plan_requests, one.requests) for one in found.models}
+    assert reached == {"small": (1000, 1100), "big": (300, 440)}
+
+
+def test_stages_of_one_model_are_told_by_their_ids_or_not_at_all() -> None:
+    """Both stages ask one model: ids tell its steps, a tag alone leaves them untold, and says so;
+    either adds up."""
+    plan = make_plan(cascade(model="small"))
+    assert plan.totals is not None
+    assert plan.totals.usd == Decimal("4.8")
+    more = {"tokens": (2000, 0, 1000), "usd": Decimal("2.64")}
+    ids = spent(cell("a.small.low", "small", 1100, **SMALL),
+                cell("a.step2.small.high", "small", 440, **more))  # fmt: skip
+    told = track(plan, ids, TrackOptions(ids=IDS)).classes[0]
+    assert told.requests == 1100
+    assert told.steps["volume"].quantize(Decimal("1e-9")) == Decimal("0.48")
+    assert told.steps["mix"].quantize(Decimal("1e-9")) == Decimal("0.66")
+    assert told.steps["unexplained"] == 0
+    tags = spent(cell("a", "small", 1100, **SMALL), cell("a", "small", 440, **more))
+    untold = track(plan, tags).classes[0]
+    assert untold.requests is None
+    assert "several calls" in untold.reasons[0].text
+    for found in (told, untold):
+        assert sum(found.steps.values()) == found.usd - found.plan_usd
+
+
+def test_checks_are_on_no_models_bill() -> None:
+    """What the plan pays for checks is apart from price: left unexplained, and made up for by a
+    row that bills them."""
+    plan = make_plan(cascade(check="test", dearer="0.0005"))
+    made = [cell("a", "small", 1000, tokens=(1000, 0, 500), usd=Decimal(3)),
+            cell("a", "big", 300, tokens=(2000, 0, 1000), usd=Decimal(9))]  # fmt: skip
+    found = track(plan, spent(*made))
+    assert {c: usd for c, usd in found.steps.items() if abs(usd) > NEAR} == {
+        "unexplained": Decimal("-0.5")
+    }
+    (reason,) = found.classes[0].reasons
+    assert "checks" in reason.text
+    billed = track(plan, spent(*made, cell("a", None, None, usd=Decimal("0.5"))))
+    assert abs(billed.variance) < NEAR
+    assert abs(billed.steps["unexplained"]) < NEAR
+
+
+def test_buckets_of_a_route_are_requests_each() -> None:
+    """A route asks one model per request: each bucket is planned and made for itself, and ids
+    named by buckets are no later steps."""
+    stages = [stage("small", "low", 0.7, "0.0021", 700, 350),
+              stage("big", "high", 0.3, "0.009", 600, 300)]  # fmt: skip
+    plan = make_plan(
+        line("a", "small", 1000, (1000, 0, 500), usd=Decimal("11.1"), stages=stages,
+             policy="route {by: length, buckets: {}}", input_tokens=1_300_000,
+             cached_input_tokens=0, output_tokens=650_000)
+    )  # fmt: skip
+    ids = {"a.long.big.high": Match("a", "big", "high", later=True)}
+    long = cell("a.long.big.high", "big", 500, tokens=(2000, 0, 1000), usd=Decimal(15))
+    made = spent(cell("a", "small", 500, tokens=(1000, 0, 500), usd=Decimal("1.5")), long)
+    (found,) = track(plan, made, TrackOptions(ids=ids)).classes
+    assert found.requests == 1000
+    assert {c: usd for c, usd in found.steps.items() if abs(usd) > NEAR} == {"mix": Decimal("5.4")}
