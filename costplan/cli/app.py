@@ -12,7 +12,7 @@ from costplan import __version__
 from costplan.domain.errors import CostplanError, InputError
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
+"""Exit code after Ctrl-C, as in the entry."""
 
 app = typer.Typer(
     name="costplan",
@@ -77,8 +77,8 @@ def add_commands() -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    add_commands()
     try:
+        add_commands()
         app()
     except CostplanError as error:
         _report(error)

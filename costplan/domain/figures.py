@@ -96,6 +96,19 @@ def write_ceiling(name: str, amount: Decimal) -> str:
     return write_count(amount)
 
 
+def write_shortfall(name: str, amount: Decimal) -> str:
+    """Write by how much a limit would have to give: what is too little to show is said to be so."""
+    kind = name.rsplit(".", 1)[-1]
+    if "share" in kind or "accuracy" in kind:
+        points = float(amount) * 100
+        return "less than 0.01 points" if 0 < points < 0.01 else f"{points:.2f} points"
+    written = write_ceiling(name, amount)
+    if amount > 0 and not written.strip("$0., s"):
+        least = {"usd": "$0.01"}.get(kind, "0.1 s" if kind.endswith("_s") else "0.01")
+        return f"less than {least}"
+    return written
+
+
 def write_price(name: str, price: float, unit: str, *, more: bool = True) -> str:
     """Write what some more (or less) of a ceiling is worth: "one more dollar brings $1.31".
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Literal
 
 from costplan.domain.figures import write_percent, write_usd
@@ -18,9 +18,14 @@ from costplan.plan.today import is_today
 
 if TYPE_CHECKING:
     from costplan.solve.problem import Problem
+    from costplan.solve.usages import Usage
 
 Name = Literal["cheapest", "best_single", "class_blind_mix", "highest_effort", "today"]
 WHOLE = Decimal(1)
+FINEST = Decimal("1e-15")
+"""Step of the means of a mix: as fine as a workload may be written."""
+HAIR = Decimal("1e-6")
+"""Part of a limit that no figure shows."""
 MOST_NAMED = 5
 """Classes that are named where a dollar ceiling is too low."""
 MIX_SECONDS = 10.0
@@ -59,28 +64,35 @@ class Rival:
             )
         audit = self.allocation.audit(self.problem)
         broken = list(dict.fromkeys([usage.name for usage in audit.violations]))
+        hair = bool(broken) and all(is_by_a_hair(usage) for usage in audit.violations)
         if "usd" not in broken and not self._keeps_margin(audit.bill_usd):
             broken.append("the margin below usd")
+            hair = False
         return Baseline(
             name=self.name,
             usd=audit.bill_usd,
             accuracy=None if audit.accuracy is None else float(audit.accuracy),
             value=float(audit.value),
             feasible=not broken and not self.forbidden,
-            detail="; ".join(self._list_details(broken)),
+            detail="; ".join(self._list_details(broken, hair)),
         )
 
-    def _list_details(self, broken: Sequence[str]) -> Iterator[str]:
+    def _list_details(self, broken: Sequence[str], hair: bool) -> Iterator[str]:
         yield self.detail
         yield from self.forbidden
         if broken:
-            yield f"breaks {', '.join(_join_limits(broken))}"
+            yield f"breaks {', '.join(_join_limits(broken))}{' by a hair' if hair else ''}"
 
     def _keeps_margin(self, usd: Decimal) -> bool:
         assert self.allocation is not None
         assert self.problem is not None
         ceiling = self.problem.limits.usd
         return ceiling is None or with_margin((usd, usd_sd(self.allocation)), self.z) <= ceiling
+
+
+def is_by_a_hair(usage: Usage) -> bool:
+    """Tell whether a limit is broken by less than any figure shows."""
+    return usage.slack is not None and abs(usage.slack) <= HAIR * abs(usage.limit)
 
 
 def _join_limits(names: Sequence[str]) -> Iterator[str]:
@@ -260,7 +272,10 @@ def _fits(case: Case, mix: Mix | None, z: float) -> bool:
 
 
 def _merge(case: Case, names: list[str]) -> Problem:
-    """Pose the case as one class whose options are the shared ones, with the same totals."""
+    """Pose the case as one class whose options are the shared ones, with the same totals.
+
+    Means are rounded away from the limits, so that what keeps them here keeps them class by class.
+    """
 
     from costplan.domain.money import EXACT
     from costplan.solve.build import ClassRow, OptionRow, build_problem
@@ -274,21 +289,24 @@ def _merge(case: Case, names: list[str]) -> Problem:
     )
 
     def mean(
-        name: str, read: Callable[[ClassCase, Option], Decimal | None], per: Decimal
+        name: str,
+        read: Callable[[ClassCase, Option], Decimal | None],
+        per: Decimal,
+        rounding: str = ROUND_CEILING,
     ) -> Decimal | None:
         parts = [(part, _named(part, name)) for part in case.classes]
         values = [(part.task.requests, read(part, option)) for part, option in parts]
         if per == 0 or any(value is None for _, value in values):
             return None
         total = sum((n * value for n, value in values if value is not None), Decimal(0))
-        return EXACT.divide(total, per).quantize(Decimal("1e-12"), context=EXACT)
+        return EXACT.divide(total, per).quantize(FINEST, rounding=rounding, context=EXACT)
 
     rows = []
     for name in names:
         accuracy = (
-            mean(name, lambda _, o: exact_accuracy(o), requests)
+            mean(name, lambda _, o: exact_accuracy(o), requests, ROUND_FLOOR)
             if by_accuracy or worth == 0
-            else mean(name, lambda p, o: p.task.worth * exact_accuracy(o), worth)
+            else mean(name, lambda p, o: p.task.worth * exact_accuracy(o), worth, ROUND_FLOOR)
         )
         rows.append(
             OptionRow(
@@ -302,7 +320,7 @@ def _merge(case: Case, names: list[str]) -> Problem:
     row = ClassRow(
         name="all",
         requests=requests,
-        weight=EXACT.divide(worth, requests).quantize(Decimal("1e-12"), context=EXACT),
+        weight=EXACT.divide(worth, requests).quantize(FINEST, rounding=ROUND_FLOOR, context=EXACT),
         options=rows,
     )
     limits = Limits(usd=whole.limits.usd, mean_latency_s=whole.limits.mean_latency_s)

@@ -109,5 +109,5 @@ def _warn(out: list[str], short: float) -> Iterator[PlanWarning]:
         yield PlanWarning(
             code="left_out",
             task_class=None,
-            message=f"{'; '.join(said)} (`costplan explain` and `costplan frontier` take more time)",
+            message=f"{'; '.join(said)} (`costplan explain` and `costplan frontier` take more)",
         )

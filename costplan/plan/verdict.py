@@ -72,7 +72,8 @@ def _compare(plan: Plan) -> str:
         best = min(feasible, key=lambda rival: rival.usd or Decimal(0))
         if best.usd is None:
             return ""
-        return f", {write_change(plan.totals.usd - best.usd)} than {best.detail}"
+        money = write_change(plan.totals.usd - best.usd)
+        return f", {money} {'as' if 'same' in money else 'than'} {best.detail}"
     best = max(feasible, key=lambda rival: rival.value or 0.0)
     if best.accuracy is None:
         return ""

@@ -12,6 +12,7 @@ from costplan.domain.figures import (
     write_percent,
     write_range,
     write_seconds,
+    write_shortfall,
     write_unit_usd,
     write_usd,
     write_value,
@@ -231,7 +232,7 @@ def tabulate_limits(plan: Plan) -> Iterator[Table]:
         yield Table("Ceilings.", make_columns("Ceiling", then=("Limit", "Used", "Left")), rows)
     if plan.conflict:
         rows = [
-            [c.limit, UNKNOWN if c.shortfall is None else write_limit(c.limit, c.shortfall)]
+            [c.limit, UNKNOWN if c.shortfall is None else write_shortfall(c.limit, c.shortfall)]
             for c in plan.conflict
         ]
         columns = make_columns("What stands in the way", then=("Would have to give by",))

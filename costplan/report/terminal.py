@@ -16,6 +16,7 @@ from costplan.domain.figures import (
     write_points,
     write_range,
     write_seconds,
+    write_shortfall,
     write_usd,
     write_usd_column,
 )
@@ -288,16 +289,10 @@ def _explain_infeasible(plan: Plan) -> Iterable[RenderableType]:
         if member.shortfall is None:
             said.append(f"{member.limit}: loosening it alone does not help")
         else:
-            by = _write_shortfall(member.limit, member.shortfall)
+            by = write_shortfall(member.limit, member.shortfall)
             said.append(f"{member.limit}: would have to give by {by}")
     if said:
         yield from _list("What stands in the way", said)
-
-
-def _write_shortfall(limit: str, shortfall: Decimal) -> str:
-    if limit.endswith(("accuracy", "share")):
-        return f"{float(shortfall) * 100:.2f} points"
-    return write_ceiling(limit, shortfall)
 
 
 def _footer(plan: Plan) -> RenderableType:

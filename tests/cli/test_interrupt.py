@@ -73,3 +73,25 @@ def test_a_signal_stops_a_running_solver_and_nothing_is_written(tmp_path, sent, 
     assert last == ("interrupted\n" if sent is signal.SIGINT else "")
     assert plan.read_text(encoding="utf-8") == "an older plan"
     assert {path.name for path in tmp_path.iterdir()} == {"hard.yaml", "plan.json"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("after", [0.06, 0.12, 0.2, 0.3])
+def test_ctrl_c_while_it_starts_shows_no_trace(after):
+    """Ctrl-C while the command line is still importing ends it with 130 and one word."""
+    code = (
+        "import sys; from costplan.cli.entry import main; sys.stderr.write('up\\n');"
+        " sys.stderr.flush(); main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "schema", "plan"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "up\n"
+        time.sleep(after)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) in {(130, "interrupted\n"), (0, "")}

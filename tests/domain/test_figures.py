@@ -161,3 +161,22 @@ def test_periods_are_words() -> None:
     assert figures.write_period("month") == "a month"
     assert figures.write_period("year") == "a year"
     assert figures.write_period("month", 12) == "in 12 months"
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "written"),
+    [
+        ("classes.a.min_accuracy", "1e-12", "less than 0.01 points"),
+        ("classes.a.min_accuracy", "0.0123", "1.23 points"),
+        ("providers.p.max_share", "0.1", "10.00 points"),
+        ("mean_latency_s", "1e-9", "less than 0.1 s"),
+        ("mean_latency_s", "2.5", "2.5 s"),
+        ("providers.p.tokens", "0.000001", "less than 0.01"),
+        ("providers.p.tokens", "1200", "1,200"),
+        ("usd", "0.01", "$0.01"),
+        ("usd", "1000", "$1,000.00"),
+    ],
+)
+def test_a_shortfall_is_never_written_as_nothing(name, amount, written):
+    """What a limit lacks is written in its unit, and what no figure shows is said to be less."""
+    assert figures.write_shortfall(name, Decimal(amount)) == written
