@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,36 +17,44 @@ from costplan.evidence.estimates import PAIRED
 from costplan.evidence.logit import LogitFit, Spreads, fit_logits
 from costplan.probe.frontier import expected_accuracy, fill
 from costplan.probe.schedule import (
+    FIRST_QUESTIONS,
     TOLERANCE,
+    Advice,
     Aim,
     Asking,
     Posterior,
+    Step,
     advise,
     first_steps,
+    foresee,
 )
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-EVEN = (4, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 60)
-"""Questions of every option at which even asking is looked at."""
 LEAST = 15
 """Questions from which a comparison counts."""
+MOST = 60
+"""Questions of every option up to which even asking is followed."""
+LEVELS = 18
+"""Amounts of dollars at which both ways of asking are looked at; each a sixth above the last."""
 SLACK = 0.002
 """Quality below which two plans are not told apart; the same for both ways of asking."""
 MOST_ROUNDS = 400
-MOST_COMPARED = 8
-"""Qualities compared in a race, about."""
 NEVER = 9.99
 """Ratio that stands for a quality that was not reached."""
+REFIT = 1.2
+"""Growth of the answers after which the spreads of the beliefs are estimated again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """What a plan made after so many dollars is truly worth."""
+class Trail:
+    """What was asked, question by question, as the probe asks the calls of a round."""
 
+    asked: tuple[Counts, ...]
+    """Questions answered, (C, M), each time that a question of a round is through."""
     usd: Array
-    quality: Array
+    """Dollars spent by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Stop:
     """Where the rule stopped by itself."""
 
     settled: bool
+    usd: float
     usd_part: float
     """Dollars as a part of asking everything."""
     lost: float
@@ -67,7 +77,7 @@ class Race:
     options: int
     fraction: float
     ratios: tuple[float, ...]
-    """Dollars of the rule over dollars of even asking, one for each count of questions."""
+    """Dollars of the rule over dollars of even asking, one for each amount of dollars."""
     control: tuple[float, ...]
     """The same of even asking with other questions: what chance alone does."""
     stop: Stop
@@ -149,6 +159,11 @@ class Run:
         plan = fill(weight * mean, weight * self.world.k, may, self.ceiling())
         return float((weight * plan.shares * self.truth).sum())
 
+    def paid(self, asked: Counts) -> float:
+        """Give dollars spent."""
+        columns = np.arange(asked.shape[1])
+        return sum(float(b[asked[c], columns].sum()) for c, b in enumerate(self.dollars))
+
     def look(self, asked: Counts) -> tuple[float, Array, Array]:
         """Give dollars spent, mean scores and mean dollars."""
         paid = self.at(asked, self.dollars)
@@ -156,122 +171,174 @@ class Run:
         return float(paid.sum()), self.at(asked, self.scores) / many, paid / many
 
 
-def ask_evenly(run: Run, counts: Sequence[int] = EVEN) -> Path:
+def ask_evenly(run: Run) -> Trail:
     """Ask everything evenly."""
-    usd, quality = [], []
-    for n in counts:
-        asked = np.minimum(n, run.available)[:, None] + np.zeros_like(run.world.k, dtype=np.int64)
-        spent, score, _ = run.look(asked)
-        usd.append(spent)
-        quality.append(run.quality(pooled(asked, score)))
-    return Path(np.array(usd), np.array(quality))
+    most = min(int(run.available.max()), MOST)
+    columns = np.zeros_like(run.world.k, dtype=np.int64)
+    asked = tuple(np.minimum(n, run.available)[:, None] + columns for n in range(1, most + 1))
+    return Trail(asked, np.array([run.paid(each) for each in asked]))
+
+
+@dataclass(slots=True, eq=False)
+class Mind:
+    """Decides by the rule; spreads move slowly and cost most of a fit, so they are kept a while."""
+
+    run: Run
+    rule: Callable
+    known: Spreads | None = None
+    counted: int = 0
+
+    def advise(self, seen_by: Counts, asked: Counts, seed: int) -> Advice:
+        """Say what to ask beyond asked by the answers of seen_by; those between are foreseen."""
+        run = self.run
+        _, score, k = run.look(seen_by)
+        if self.known is None or seen_by.sum() > REFIT * self.counted:
+            fit = _fit(seen_by, score)
+            self.known, self.counted = fit.spreads, int(seen_by.sum())
+        else:
+            fit = _fit(seen_by, score, self.known)
+        seen = foresee(_posterior(seen_by, fit), asked - seen_by)
+        may = np.ones(asked.shape, bool)
+        aim = Aim(run.weight, run.weight[:, None] * k, run.ceiling(), may)
+        found: Advice = self.rule(
+            seen, aim, Asking(asked, run.available, k), tolerance=0.0, seed=seed
+        )
+        return found
+
+    def left(self, advice: Advice) -> float:
+        """Give what perfect information would be worth."""
+        return float((self.run.weight * advice.evpi).sum())
 
 
 def ask_by_rule(
-    run: Run, limit: float, tolerance: float, rule: Callable = advise
-) -> tuple[Path, Stop]:
-    """Ask by the schedule, past its own stop, until so many dollars are spent."""
-    world = run.world
+    run: Run, limit: float, tolerance: float, rule: Callable = advise, at_once: int = 1
+) -> tuple[Trail, Stop]:
+    """Ask by the schedule, past its own stop, until so many dollars are spent.
+
+    With two rounds at once a round is decided on before the answers of the last one count, where
+    even these are expected to leave the plan unsettled, as `costplan probe` does.
+    """
+    world, mind = run.world, Mind(run, rule)
     asked = np.zeros(world.k.shape, dtype=np.int64)
-    may = np.ones(asked.shape, bool)
     everything = sum(float(block.sum()) for block in world.usd)
     whole = np.repeat(run.available[:, None], asked.shape[1], 1)
     best = run.quality(pooled(whole, world.truth))
+    may = np.ones(asked.shape, bool)
     aim = Aim(run.weight, run.weight[:, None] * world.k, run.ceiling(), may)
-    steps = first_steps(aim, Asking(asked, run.available, world.k))
-    usd, quality, stop = [], [], None
-    known, counted = None, 0
+    reach = _reach(asked, first_steps(aim, Asking(asked, run.available, world.k)))
+    stop: Stop | None = None
+    trail: list[Counts] = []
     for number in range(MOST_ROUNDS):
-        for step in steps:
-            for m, up_to in step.up_to:
-                asked[step.class_index, m] = up_to
-        spent, score, k = run.look(asked)
-        if known is None or asked.sum() > 1.2 * counted:
-            fit = _fit(asked, score)
-            known, counted = fit.spreads, int(asked.sum())
-        else:  # spreads move slowly, and cost most of a fit
-            fit = _fit(asked, score, known)
-        posterior = _posterior(asked, fit)
-        usd.append(spent)
-        quality.append(run.quality(posterior))
-        aim = Aim(run.weight, run.weight[:, None] * k, run.ceiling(), may)
-        advice = rule(
-            posterior,
-            aim,
-            Asking(asked, run.available, k),
-            tolerance=0.0,
-            seed=1000 * run.seed + number,
-        )
-        steps = advice.steps
-        settled = float((run.weight * advice.evpi).sum()) < tolerance
-        if stop is None and (settled or not steps):
-            stop = Stop(settled, spent / everything, best - quality[-1])
-        if not steps or spent >= limit:
+        before, asked = asked, reach
+        trail += _levels(before, asked)
+        seed = 1000 * run.seed + number
+        # the first round is waited for: without an answer there is nothing to foresee from
+        seen_by = asked if at_once == 1 or number == 0 else before
+        advice = mind.advise(seen_by, asked, seed)
+        if stop is None and mind.left(advice) < tolerance and seen_by is not asked:
+            advice = mind.advise(asked, asked, seed)
+        settled, paid = mind.left(advice) < tolerance, run.paid(asked)
+        ends = not advice.steps or paid >= limit
+        if stop is None and (settled or ends):
+            value = run.quality(pooled(asked, run.look(asked)[1]))
+            stop = Stop(settled, paid, paid / everything, best - value)
+        if ends:
             break
-    if stop is None:
-        stop = Stop(False, usd[-1] / everything, best - quality[-1])
-    return Path(np.array(usd), np.array(quality)), stop
+        reach = _reach(asked, advice.steps)
+    assert stop is not None
+    return Trail(tuple(trail), np.array([run.paid(each) for each in trail])), stop
 
 
-def mean_path(paths: Sequence[Path]) -> Path:
-    """Average what is reached at every amount of dollars, and take out what noise lowers."""
-    grid = np.unique(np.concatenate([path.usd for path in paths]))
-    grid = grid[grid >= max(path.usd[0] for path in paths)]
-    if len(grid) > 160:
-        grid = grid[np.linspace(0, len(grid) - 1, 160).astype(int)]
-    # linear between rounds, as between the counts of even asking: a round can be cut anywhere
-    reached = [np.interp(grid, path.usd, path.quality) for path in paths]
-    smooth = isotonic_regression(np.mean(reached, 0)).x
-    return Path(grid, np.asarray(smooth))
+def _reach(asked: Counts, steps: Sequence[Step]) -> Counts:
+    """Say how far the steps go."""
+    found = asked.copy()
+    for step in steps:
+        for m, up_to in step.up_to:
+            found[step.class_index, m] = up_to
+    return found
 
 
-def dollars_for(path: Path, quality: float) -> float:
+def _levels(before: Counts, after: Counts) -> Iterator[Counts]:
+    """Cut a round after each of its questions: a probe can end anywhere."""
+    moving = after > before
+    if moving.any():
+        for n in range(int(before[moving].min()) + 1, int(after[moving].max()) + 1):
+            yield np.clip(n, before, after)
+
+
+def follow(run: Run, trail: Trail, grid: Array) -> Array:
+    """Give what the plans are truly worth that are made when so many dollars are spent."""
+    at = np.maximum(np.searchsorted(trail.usd, grid * (1 + 1e-9), side="right") - 1, 0)
+    worth = {}
+    for i in np.unique(at):
+        asked = trail.asked[i]
+        worth[int(i)] = run.quality(pooled(asked, run.look(asked)[1]))
+    return np.array([worth[int(i)] for i in at])
+
+
+def smooth(found: Sequence[Array]) -> Array:
+    """Average what is reached, and take out what noise lowers."""
+    return np.asarray(isotonic_regression(np.mean(found, 0)).x)
+
+
+def dollars_for(grid: Array, reached: Array, quality: float) -> float:
     """Give the dollars at which a quality is first reached; infinite where it is not."""
-    at = np.flatnonzero(path.quality >= quality - 1e-12)
+    at = np.flatnonzero(reached >= quality - 1e-12)
     if not len(at):
         return float("inf")
     i = int(at[0])
-    if i == 0 or path.quality[i] == path.quality[i - 1]:
-        return float(path.usd[i])
-    part = (quality - path.quality[i - 1]) / (path.quality[i] - path.quality[i - 1])
-    return float(path.usd[i - 1] + part * (path.usd[i] - path.usd[i - 1]))
+    if i == 0 or reached[i] == reached[i - 1]:
+        return float(grid[i])
+    part = (quality - reached[i - 1]) / (reached[i] - reached[i - 1])
+    return float(grid[i - 1] * (grid[i] / grid[i - 1]) ** part)
 
 
-def compare(even: Path, other: Path, least_usd: float) -> tuple[float, ...]:
+def compare(grid: Array, even: Array, other: Array, least_usd: float) -> tuple[float, ...]:
     """Give the ratio of dollars for each quality that even asking reaches with enough questions."""
     ratios = {}
-    for quality in np.unique(even.quality):
-        needed = dollars_for(even, float(quality) - SLACK)
+    for quality in np.unique(even):
+        needed = dollars_for(grid, even, float(quality) - SLACK)
         if needed >= least_usd:
-            ratios[needed] = min(dollars_for(other, float(quality) - SLACK) / needed, NEVER)
-    several = list(ratios.values())
-    return tuple(several[:: max(1, len(several) // MOST_COMPARED)])
+            ratios[needed] = min(dollars_for(grid, other, float(quality) - SLACK) / needed, NEVER)
+    return tuple(ratios.values())
 
 
 def race(
     world: World, fraction: float, reps: int, seed: int, *, tolerance: float = TOLERANCE,
-    rule: Callable = advise,
+    rule: Callable = advise, at_once: int = 1,
 ) -> Race:  # fmt: skip
     """Run both ways of asking on the same orders of questions, and even asking on others."""
-    most = max(len(block) for block in world.score)
-    counts = tuple(n for n in EVEN if n <= max(most, LEAST))
-    first = [Run.of(world, fraction, seed + rep) for rep in range(reps)]
-    other = [Run.of(world, fraction, seed + 5000 + rep) for rep in range(reps)]
-    evens = [ask_evenly(run, counts) for run in first]
-    even = mean_path(evens)
-    control = mean_path([ask_evenly(run, counts) for run in other])
-    ruled = [ask_by_rule(run, even.usd[-1], tolerance, rule) for run in first]
-    least = float(np.mean([path.usd[counts.index(LEAST)] for path in evens]))
+    # orders of their own for each race: chance must not push all of them the same way
+    own = zlib.crc32(f"{world.name} {world.score[0].shape[1]} {fraction}".encode())
+    first = [Run.of(world, fraction, _seed(seed, own, rep)) for rep in range(reps)]
+    other = [Run.of(world, fraction, _seed(seed, own, reps + rep)) for rep in range(reps)]
+    evens = [ask_evenly(run) for run in first]
+    again = [ask_evenly(run) for run in other]
+    last = min(trail.usd[-1] for trail in (*evens, *again))
+    start = max(trail.usd[FIRST_QUESTIONS - 1] for trail in (*evens, *again))
+    grid = np.geomspace(start, last, LEVELS)
+    even = smooth([follow(run, trail, grid) for run, trail in zip(first, evens, strict=True)])
+    control = smooth([follow(run, trail, grid) for run, trail in zip(other, again, strict=True)])
+    ruled = [ask_by_rule(run, last, tolerance, rule, at_once) for run in first]
+    by_rule = smooth(
+        [follow(run, trail, grid) for run, (trail, _) in zip(first, ruled, strict=True)]
+    )
+    least = float(np.mean([trail.usd[LEAST - 1] for trail in evens]))
     stops = [stop for _, stop in ruled]
     return Race(
         world.name,
         world.k.shape[1],
         fraction,
-        compare(even, mean_path([path for path, _ in ruled]), least),
-        compare(even, control, least),
+        compare(grid, even, by_rule, least),
+        compare(grid, even, control, least),
         Stop(
             np.mean([s.settled for s in stops]) > 0.5,
+            float(np.mean([s.usd for s in stops])),
             float(np.mean([s.usd_part for s in stops])),
             float(np.mean([s.lost for s in stops])),
         ),
     )
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.default_rng(parts).integers(2**31))

@@ -39,10 +39,10 @@ class World:
         """Mean dollars over all questions, (C, M)."""
         return np.array([block.mean(0) for block in self.usd])
 
-    def part(self, options: list[int]) -> World:
+    def part(self, options: list[int], called: str = "") -> World:
         """Keep some options."""
         return World(
-            f"{self.name}, {len(options)} of {self.score[0].shape[1]}",
+            f"{self.name}, {len(options)} of {self.score[0].shape[1]}{called}",
             tuple(block[:, options] for block in self.score),
             tuple(block[:, options] for block in self.usd),
         )
@@ -84,7 +84,10 @@ def parts(world: World, options: int, count: int, seed: int) -> list[World]:
     rng = np.random.default_rng([seed, options])
     if options >= there:
         return [world]
-    return [world.part(sorted(rng.permutation(there)[:options].tolist())) for _ in range(count)]
+    return [
+        world.part(sorted(rng.permutation(there)[:options].tolist()), f", set {number + 1}")
+        for number in range(count)
+    ]
 
 
 def drawn_world(seed: int, options: int) -> World:

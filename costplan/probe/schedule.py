@@ -227,17 +227,20 @@ def _information(posterior: Posterior, cost: Array, aim: Aim, seed: int) -> tupl
     normal = np.concatenate([normal, -normal])  # antithetic: half the noise
     gain, share = np.zeros((classes, options)), np.zeros((classes, options))
     for c in range(classes):
-        root = root_of(posterior.covariance[c])
-        drawn = posterior.logit[c] + normal @ root.T
+        at = np.flatnonzero(may[c])
+        if not len(at):
+            continue
+        # the noise of an option is its own column's, whichever others are in play beside it
+        root = root_of(posterior.covariance[c][np.ix_(at, at)])
+        drawn = posterior.logit[c, at] + normal[:, at] @ root.T
         accuracy = 1 / (1 + np.exp(-drawn))
         if aim.floor is not None:
             accuracy = accuracy - _shortfall(accuracy, np.full(len(drawn), aim.floor[c]))
-        value = np.where(may[c], accuracy - cost[c], -np.inf)
+        value = accuracy - cost[c, at]
         best = value.argmax(1)
-        today = int(np.where(may[c], value.mean(0), -np.inf).argmax())
-        better = value[np.arange(len(value)), best] - value[:, today]
-        gain[c] = np.bincount(best, better, minlength=options) / len(value)
-        share[c] = np.bincount(best, minlength=options) / len(value)
+        better = value[np.arange(len(value)), best] - value[:, value.mean(0).argmax()]
+        gain[c, at] = np.bincount(best, better, minlength=len(at)) / len(value)
+        share[c, at] = np.bincount(best, minlength=len(at)) / len(value)
     return gain, share
 
 

@@ -110,6 +110,6 @@ def start(folder, workload, questions, *arguments, **environment):
 def run(folder, workload, questions, *arguments, code=0, **environment):
     """Run the command line to its end; gives (standard output, standard error)."""
     process = start(folder, workload, questions, *arguments, **environment)
-    out, error = process.communicate(timeout=120)
+    out, error = process.communicate(timeout=400)
     assert code is None or process.returncode == code, f"{process.returncode}: {error}{out}"
     return out, error

@@ -196,9 +196,17 @@ def test_the_same_inputs_give_the_same_advice():
 
 def test_the_rule_needs_fewer_dollars_where_there_are_many_options():
     """On drawn answers the rule reaches the plan of even asking for half the dollars."""
-    ratios = [r for r in race(drawn_world(1, 12), 0.3, 4, 3).ratios]
+    ratios = race(drawn_world(2, 12), 0.3, 2, 3).ratios
     assert ratios
     assert np.median(ratios) <= 0.5
+
+
+def test_asking_evenly_is_compared_with_itself_as_equal():
+    """Where the rule asks evenly the comparison measures 1: it adds no noise of its own."""
+    found = race(drawn_world(3, 3), 0.6, 2, 3)
+    assert found.ratios
+    assert set(found.ratios) == {1.0}
+    assert set(found.control) != {1.0}
 
 
 @pytest.mark.parametrize("options", [2, 3])
