@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -180,11 +180,7 @@ def gather_measured(
     options, exclusions = _read_options(task, path, name, market, table)
     believed = table.estimates.beliefs() if curve is None else combine_evidence(table.cells, curve)
     beliefs = Beliefs({task.name: believed.classes[name]})
-    notes = [
-        Note("outcomes", note.message, task.name if note.task_class else None)
-        for note in table.estimates.notes
-        if note.task_class in ("", name)
-    ]
+    notes = _say_gaps(task, name, table, exclusions)
     if task.input_tokens is not None:
         unused = "input_tokens and output_tokens are not used: own outcomes carry their own"
         notes.append(Note("no_effect", unused, task.name))
@@ -195,6 +191,27 @@ def gather_measured(
     part = ClassCase(task, kept, (*exclusions, *spoilt), f"{name} ({path})")
     notes += named
     return part, beliefs, notes
+
+
+def _say_gaps(
+    task: TaskClass, name: str, table: Table, exclusions: Sequence[Exclusion]
+) -> list[Note]:
+    """Say what the file lacks; blank dollars only where tokens at a price do not fill them."""
+    notes = [
+        Note(
+            "outcomes",
+            note.message.removeprefix(f"class {task.name!r}: "),
+            task.name if note.task_class else None,
+        )
+        for note in table.estimates.notes
+        if note.task_class in ("", name) and note.code != "unpriced"
+    ]
+    blank = [left.name for left in exclusions if left.code == "no_dollars"]
+    if blank:
+        more = f" and {len(blank) - 3} more" if len(blank) > 3 else ""
+        said = f"no cost is known for {', '.join(blank[:3])}{more}; not planned"
+        notes.append(Note("outcomes", said, task.name))
+    return notes
 
 
 def _read_options(

@@ -175,3 +175,14 @@ def test_outcomes_without_dollars_are_no_options(tmp_path):
     write_outcomes(tmp_path / "outcomes.csv", {"chat": 0.1}, questions=9, seed=1, cost=False)
     with pytest.raises(InputError, match="neither cost_usd"):
         make_case(tmp_path, ["chat"])
+
+
+def test_tokens_at_a_price_fill_blank_dollars_without_a_complaint(tmp_path, profile):
+    """Only options without dollars and without priced tokens are said to have no cost."""
+    write_outcomes(tmp_path / "outcomes.csv", {"chat": 0.1}, questions=30, seed=5, cost=False)
+    task = {"name": "chat", "requests": 10, "evidence": {"outcomes": "outcomes.csv"}}
+    workload = Workload.model_validate({"name": "t", "starts": "2026-11-25", "classes": [task]})
+    case = gather(workload, Sources({"small": profile()}, (), tmp_path))
+    assert {option.model for option in case.classes[0].options} == {"small"}
+    said = [note.message for note in case.notes if "no cost is known" in note.message]
+    assert said == ["no cost is known for big/low; not planned"]
