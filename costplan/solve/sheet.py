@@ -16,7 +16,9 @@ FEASIBILITY = 1e-9
 """HiGHS's tolerance; what is still broken is found by the exact check."""
 ROW_SIZE = 100.0
 """Rows are scaled so that their bound has this magnitude."""
-
+PRIMAL_SIMPLEX = 4
+"""HiGHS's number for it. Linear programs have many more columns than rows and are easy to begin:
+it is as fast as the dual one at worst, and up to ten times faster where classes have floors."""
 LEAST_BOUND = 1e-8
 """Part of the largest value of a row below which its bound does not set the scale."""
 
@@ -113,12 +115,14 @@ class Sheet:
         solver.setOptionValue("small_matrix_value", 1e-12)
         solver.setOptionValue("mip_rel_gap", gap)
         solver.setOptionValue("mip_abs_gap", 0.0)
+        integer = np.concatenate(self.integer)
+        whole = bool(integer.any()) and not relax
+        if not whole:
+            solver.setOptionValue("simplex_strategy", PRIMAL_SIMPLEX)
         if target is not None:
             solver.setOptionValue("objective_target", target)
         if time_limit_s is not None:
             solver.setOptionValue("time_limit", max(0.0, time_limit_s))
-        integer = np.concatenate(self.integer)
-        whole = bool(integer.any()) and not relax
         solver.passModel(self._model(highspy, integer if whole else None))
         if start is not None and whole:
             begin = highspy.HighsSolution()

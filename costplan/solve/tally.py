@@ -13,6 +13,7 @@ from costplan.solve.decimals import (
     DecimalColumn,
     Ints,
     Units,
+    compact,
     exact_dot,
     from_units,
     products,
@@ -42,7 +43,7 @@ class Tally:
     problem: Problem
     classes: Ints
     options: Ints
-    shares: Sequence[int]
+    shares: Units
     """Shares of the split parts in units of 10**-SHARE_PLACES."""
     n_whole: int
     paid: Bools
@@ -61,7 +62,7 @@ class Tally:
             problem,
             classes,
             options,
-            [scaled(p[2], SHARE_PLACES) for p in parts],
+            compact([scaled(p[2], SHARE_PLACES) for p in parts]),
             len(at),
             ~problem.in_pool()[options],
             np.ones(len(options), dtype=np.bool_),
@@ -88,8 +89,7 @@ class Tally:
             places += per_option.exponent
         cut = int(np.searchsorted(at, n))
         units = exact_dot(left[:cut], right[:cut]) * 10**SHARE_PLACES
-        for i in range(cut, len(at)):
-            units += int(left[i]) * int(right[i]) * self.shares[int(at[i]) - n]
+        units += exact_dot(products(left[cut:], right[cut:]), self.shares[at[cut:] - n])
         return from_units(units, places + SHARE_PLACES)
 
     def total_of(self, counted: Counted) -> Decimal:

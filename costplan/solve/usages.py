@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
-from costplan.solve.decimals import WIDE, Bools, DecimalColumn, from_units
+from costplan.solve.decimals import WIDE, Bools, DecimalColumn
 from costplan.solve.pick import SHARE_PLACES
 from costplan.solve.problem import Problem
 from costplan.solve.shared import requests_at, tokens_at
@@ -151,17 +151,15 @@ def _ones(problem: Problem) -> DecimalColumn:
 
 def _below_floor(problem: Problem, tally: Tally) -> list[int]:
     """Return the classes whose mix lies below their floor, exactly."""
-    if problem.min_accuracy is None:
+    floor, accuracy = problem.min_accuracy, problem.accuracy
+    if floor is None:
         return []
-    shares = {int(c): Decimal(0) for c in tally.classes[tally.n_whole :]}
-    with localcontext(WIDE):
-        for i, units in enumerate(tally.shares):
-            at = tally.n_whole + i
-            part = problem.accuracy.at(int(tally.options[at])) * from_units(units, SHARE_PLACES)
-            shares[int(tally.classes[at])] += part
-    for i in range(tally.n_whole):
-        c = int(tally.classes[i])
-        if problem.min_accuracy.get(c) is not None:
-            shares[c] = problem.accuracy.at(int(tally.options[i]))
-    floors = ((c, problem.min_accuracy.get(c)) for c in shares)
-    return sorted(c for c, floor in floors if floor is not None and shares[c] < floor)
+    share = np.full(len(tally.classes), 10**SHARE_PLACES, dtype=object)
+    share[tally.n_whole :] = tally.shares
+    at = np.flatnonzero(floor.known[tally.classes])
+    reached = np.zeros(problem.n_classes, dtype=object)
+    parts = accuracy.units[tally.options[at]].astype(object) * share[at]
+    np.add.at(reached, tally.classes[at], parts)
+    mine = np.unique(tally.classes[at])
+    needed = floor.units[mine].astype(object) * 10 ** (SHARE_PLACES + accuracy.exponent)
+    return [int(c) for c in mine[reached[mine] * 10**floor.exponent < needed]]
