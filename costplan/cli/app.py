@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -98,6 +98,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("COSTPLAN_DEBUG"):
             raise
+        # Libraries that are interrupted may fail in a way of their own.
+        if _came_of_interrupt(error):
+            _leave_interrupted()
         typer.echo(
             f"costplan failed in a way it should not: {type(error).__name__}: {error}\n"
             "Nothing was written. Run again with COSTPLAN_DEBUG=1 for the trace, and report it.",
@@ -106,7 +109,22 @@ def main() -> None:
         sys.exit(1)
 
 
-def _leave_interrupted() -> None:
+def _came_of_interrupt(error: BaseException) -> bool:
+    """Tell whether Ctrl-C stands behind a failure."""
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or one in seen:
+            continue
+        if isinstance(one, KeyboardInterrupt):
+            return True
+        seen.append(one)
+        waiting += [one.__cause__, one.__context__]
+    return False
+
+
+def _leave_interrupted() -> NoReturn:
     """Leave with 130, without waiting for a solver that has not heard of it yet."""
     typer.echo("interrupted", err=True)
     running = sys.modules.get("costplan.solve.running")

@@ -95,3 +95,25 @@ def test_ctrl_c_while_it_starts_shows_no_trace(after):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) in {(130, "interrupted\n"), (0, "")}
+
+
+def test_a_library_that_fails_of_ctrl_c_is_no_bug(tmp_path):
+    """An error that a library makes of Ctrl-C ends the command as Ctrl-C does."""
+    code = (
+        "import costplan.plan.load as load\n"
+        "def fail(*a, **k):\n"
+        "    try:\n"
+        "        raise KeyboardInterrupt\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise ImportError('half loaded')\n"
+        "load.load = fail\n"
+        "from costplan.cli.entry import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "optimize", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
