@@ -13,8 +13,8 @@ Changes = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Change a number: ceilings.usd=30000, classes.chat.requests=*1.5, "
-        "'classes.*.requests=+10%'. Repeatable.",
+        help="= sets a number, also a negative one: ceilings.usd=30000. +=, -= and *= change what "
+        "stands there, as do =*1.5, =+10% and =-10%: 'classes.*.requests+=500'. Repeatable.",
     ),
 ]
 Sweeps = Annotated[
@@ -22,7 +22,8 @@ Sweeps = Annotated[
     typer.Option(
         "--sweep",
         metavar="PATH=LOW:HIGH:STEPS",
-        help="Move a number through a range, or through a,b,c. One or two.",
+        help="Set a number to each of a range, or of a,b,c (*0.8 and -20% change what stands "
+        "there). One or two.",
     ),
 ]
 Ranges = Annotated[

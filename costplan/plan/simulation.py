@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
-from costplan.plan.model import Line, Plan
+from costplan.plan.line_price import Offer, find_price, group_prices, offer_of
+from costplan.plan.model import Line, Plan, PriceUsed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DRAWS = 10_000
 """Simulated periods."""
 WHAT = ("requests", "tokens")
+_MOST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Range:
         place, _, spread = text.partition("=")
         classes, _, what = place.strip().rpartition(".")
         low, high = _read_factors(spread.strip())
-        if what not in WHAT or not 0 <= low <= 1 <= high:
+        if what not in WHAT or not 0 <= low <= 1 <= high <= _MOST:
             raise InputError(
                 [
                     Fault(
@@ -90,13 +92,18 @@ def simulate(plan: Plan, ranges: Sequence[Range], *, seed: int, draws: int = DRA
         raise InputError([Fault("the plan is infeasible: there is nothing to simulate")])
     rng = np.random.default_rng(seed)
     classes = sorted({line.task_class for line in plan.lines})
+    for one in ranges:
+        if not any(fnmatchcase(name, one.classes) for name in classes):
+            advice = "classes are: " + ", ".join(classes[:20])
+            raise InputError([Fault(f"--range: no class is called {one.classes!r}", advice=advice)])
     factors = {
         (name, what): _draw(rng, name, what, ranges, draws) for name in classes for what in WHAT
     }
     fixed = float(plan.totals.usd - plan.totals.usd_list)
     bill = np.full(draws, fixed)
+    prices = group_prices(plan.prices)
     for line in plan.lines:
-        output = _output_usd(plan, line)
+        output = _output_usd(line, prices)
         longer = output * factors[line.task_class, "tokens"] + (float(line.usd) - output)
         bill += longer * factors[line.task_class, "requests"]
     ceiling = next((c.limit for c in plan.ceilings if c.name == "usd"), None)
@@ -117,13 +124,15 @@ def _draw(
     return factor
 
 
-def _output_usd(plan: Plan, line: Line) -> float:
-    """Dollars of a line that grow with its answers; all of them where tokens are unknown."""
-    prices = {(price.model, price.batch): price for price in plan.prices}
-    price = prices.get((line.model, line.batch))
-    if price is None or line.output_tokens is None:
+def _output_usd(line: Line, prices: Mapping[Offer, Sequence[PriceUsed]]) -> float:
+    """Dollars of a line that grow with its answers; all of them where they are not known apart."""
+    offered = prices.get(offer_of(line), ())
+    place = find_price(line, prices)
+    if line.stages or not offered or line.output_tokens is None:
+        # Stages ask several models, and longer answers of one are longer questions to the next.
         return float(line.usd)
-    return float(line.output_tokens * price.output_usd_per_mtok) / 1e6
+    price = offered[place or 0]
+    return min(float(line.output_tokens * price.output_usd_per_mtok) / 1e6, float(line.usd))
 
 
 def _cents(amount: float) -> Decimal:

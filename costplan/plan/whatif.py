@@ -17,29 +17,55 @@ from costplan.plan.gather import Sources, gather
 from costplan.plan.model import Plan
 from costplan.plan.solving import Manner
 
-ASSIGNMENT = re.compile(r"^\s*(?P<path>[^=]+?)\s*=\s*(?P<value>.+?)\s*$")
+ASSIGNMENT = re.compile(r"^\s*(?P<path>[^=]+?)\s*(?P<how>[-+*]?=)\s*(?P<value>.+?)\s*$")
 MOST_STEPS = 200
 """Most scenarios of a sweep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One change: `classes.triage.requests=*1.5`, `ceilings.usd=30000`, `ceilings.usd=+10%`."""
+    """One change: `ceilings.usd=30000` sets, `ceilings.usd-=500` and `=*1.5` change a number."""
 
     path: str
     """Where: keys joined by dots; classes by name, `*` for all of them."""
     value: str
-    """What: a number or word, or `*1.5`, `+100`, `-20%` on what stands there."""
+    """What: a number or word; behind `=` also `*1.5` or `-20%`, on what stands there."""
+    how: str = "="
+    """"=", or "+=", "-=", "*=" on what stands there."""
 
     @staticmethod
     def parse(text: str) -> Setting:
-        """Read PATH=VALUE; InputError when it is none."""
+        """Read PATH=VALUE; InputError when it is none, or may be meant in two ways."""
         found = ASSIGNMENT.match(text)
         if found is None:
             raise InputError(
                 [Fault(f"{text!r} is no PATH=VALUE", advice="such as ceilings.usd=30000")]
             )
-        return Setting(found["path"], found["value"])
+        path, how, value = found["path"], found["how"], found["value"]
+        if how == "=" and value.startswith("+") != value.endswith("%") and value[0] not in "-*":
+            bare = value.removeprefix("+")
+            advice = f"{path}+={bare} adds to what stands there, {path}={bare.strip('%')} sets"
+            raise InputError([Fault(f"{text!r} may be meant in two ways", advice=advice)])
+        return Setting(path, value, how)
+
+    @property
+    def change(self) -> tuple[str, str] | None:
+        """How it changes what stands there, "+", "-" or "*", and by what; None where it sets."""
+        if self.how != "=":
+            return self.how[0], self.value
+        if self.value.startswith("*"):
+            return "*", self.value[1:].strip()
+        if self.value.endswith("%"):
+            sign = "-" if self.value.startswith("-") else "+"
+            return sign, self.value.lstrip("+-").strip()
+        return None
+
+    def __str__(self) -> str:
+        """Write it so that setting and changing look different."""
+        if self.change is None:
+            return f"{self.path} = {self.value}"
+        sign, by = self.change
+        return f"{self.path} {sign}= {by}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +81,9 @@ class Sweep:
     def parse(text: str) -> Sweep:
         """Read PATH=LOW:HIGH:STEPS or PATH=a,b,c; InputError when it is neither."""
         setting = Setting.parse(text)
+        if setting.how != "=":
+            advice = f"name the numbers: {setting.path}=LOW:HIGH:STEPS"
+            raise InputError([Fault(f"{text!r} is no sweep", advice=advice)])
         values = _spread(setting.value)
         if not 2 <= len(values) <= MOST_STEPS:
             raise InputError(
@@ -102,6 +131,8 @@ def run_scenarios(
 
     Raises InputError when a path names nothing or a value cannot stand there.
     """
+    if len({sweep.path for sweep in sweeps}) < len(sweeps):
+        raise InputError([Fault(f"both sweeps move {sweeps[0].path}", advice="sweep it once")])
     yield Scenario((), build_plan(case, manner))
     for point in _points(sweeps):
         changes = (*settings, *point)
@@ -194,17 +225,23 @@ def _value(before: object, setting: Setting) -> object:
         return text.lower() == "true"
     if text.lower() in ("null", "none", "~"):
         return None
-    relative = text[0] in "*+-" and before is not None
-    digits = text.removeprefix("*").removesuffix("%").replace("_", "")
+    change = setting.change
+    sign, by = change or ("", text)
     try:
-        number = Decimal(digits)
+        number = Decimal(by.removesuffix("%").replace("_", ""))
     except InvalidOperation:
-        return text
-    if not relative:
+        if change is None:
+            return text
+        raise InputError([Fault(f"{setting}: {by!r} is no number to change by")]) from None
+    if change is None:
         return number
-    if not isinstance(before, Decimal | int | float):
-        raise InputError([Fault(f"{setting.path}: {before!r} is no number to change by {text}")])
+    if isinstance(before, bool) or not isinstance(before, Decimal | int | float):
+        said = "nothing stands there" if before is None else f"{before!r} is no number"
+        advice = f"{setting.path}=NUMBER sets it"
+        raise InputError([Fault(f"{setting}: {said} to change", advice=advice)])
     base = Decimal(str(before))
-    if text.endswith("%"):
-        return base * (1 + number / 100)
-    return base * number if text[0] == "*" else base + number
+    if by.endswith("%"):
+        number = number * base / 100 if sign in "+-" else number / 100
+    if sign == "*":
+        return base * number
+    return base + number if sign == "+" else base - number

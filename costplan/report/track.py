@@ -7,11 +7,11 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from costplan.domain.figures import UNKNOWN, write_count, write_percent, write_usd
-from costplan.domain.money import CENT, round_to_foot, round_to_unit, total
+from costplan.domain.money import CENT, EXACT, round_to_foot, round_to_unit, total
 from costplan.plan.track import Track
 from costplan.plan.track_again import RULE
 from costplan.plan.track_split import CAUSES, Cause, ClassTrack
@@ -38,6 +38,7 @@ COLUMNS = (
 MOST_CLASSES = 40
 """Classes that people are shown, those with the largest difference first."""
 MOST_NOTES = 30
+_NOTHING = Decimal("1e-9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,5 +340,7 @@ def say_excess(found: Track, limit: Decimal, *, percent: bool) -> str | None:
 
 
 def _is_over(found: Track, limit: Decimal, *, percent: bool) -> bool:
-    allowed = found.plan_usd * limit / 100 if percent else limit
-    return total([found.usd, -found.plan_usd]) > allowed
+    with localcontext(EXACT):
+        allowed = found.plan_usd * limit / 100 if percent else limit
+    # A part of a month has endless digits: a spend of just the limit is not above it.
+    return round_to_unit(total([found.usd, -found.plan_usd, -allowed]), _NOTHING) > 0

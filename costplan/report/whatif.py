@@ -56,7 +56,10 @@ def _sum_up(scenario: Scenario) -> dict[str, object]:
     plan = scenario.plan
     totals = plan.totals
     return {
-        "set": {setting.path: setting.value for setting in scenario.settings},
+        "set": {
+            setting.path: setting.value if setting.how == "=" else f"{setting.how}{setting.value}"
+            for setting in scenario.settings
+        },
         "status": plan.status,
         "usd": None if totals is None else totals.usd,
         "accuracy": None if totals is None else totals.accuracy.mean,
@@ -72,7 +75,7 @@ def _sum_up(scenario: Scenario) -> dict[str, object]:
 def _say(scenario: Scenario) -> str:
     if not scenario.settings:
         return "as it stands"
-    return ", ".join(f"{setting.path} = {setting.value}" for setting in scenario.settings)
+    return ", ".join(map(str, scenario.settings))
 
 
 def _table(scenarios: Sequence[Scenario]) -> RenderableType:

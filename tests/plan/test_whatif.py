@@ -37,7 +37,11 @@ def workload(stated):
     [
         ("classes.chat.requests=7", [7, 50]),
         ("classes.chat.requests=*1.5", [150, 50]),
-        ("classes.*.requests=+10", [110, 60]),
+        ("classes.*.requests+=10", [110, 60]),
+        ("classes.chat.requests -= 30", [70, 50]),
+        ("classes.chat.requests*=0.5", [50, 50]),
+        ("classes.chat.requests*=150%", [150, 50]),
+        ("classes.chat.requests+=10%", [110, 50]),
         ("classes.*.requests=-10%", [90, 45]),
         ("classes[mail v1.2].requests=1_000", [100, 1000]),
     ],
@@ -57,6 +61,12 @@ def test_a_path_changes_what_it_names(workload, text, expected):
         "ceilings.usd=0",
         "classes.chat.requests=many",
         "name.first=1",
+        "ceilings.usd=-3",
+        "ceilings.usd=+3",
+        "ceilings.usd=10%",
+        "ceilings.usd-=500",
+        "ceilings.usd*=x",
+        "ceilings.mean_latency_s+=1",
     ],
 )
 def test_a_change_that_cannot_be_is_a_fault(workload, text):
@@ -117,3 +127,36 @@ def test_a_range_is_a_factor_around_one(text):
     """Anything else is refused."""
     with pytest.raises(InputError):
         Range.parse(text)
+
+
+def test_setting_and_changing_look_different(workload):
+    """A bare number is set, negative ones too; what changes a number is written as a change."""
+    written = {
+        "ceilings.usd=300": "ceilings.usd = 300",
+        "ceilings.usd=-3": "ceilings.usd = -3",
+        "ceilings.usd-=3": "ceilings.usd -= 3",
+        "ceilings.usd=*1.5": "ceilings.usd *= 1.5",
+        "ceilings.usd=-10%": "ceilings.usd -= 10%",
+        "ceilings.usd=+10%": "ceilings.usd += 10%",
+    }
+    assert {text: str(Setting.parse(text)) for text in written} == written
+    for growth in ("-0.02", "0.01"):
+        text = f"classes.chat.growth_per_month={growth}"
+        stands = change_workload(workload, [Setting.parse("classes.*.growth_per_month=0.05")])
+        changed = change_workload(stands, [Setting.parse(text)])
+        assert changed.classes[0].growth_per_month == Decimal(growth)
+
+
+def test_a_range_or_a_sweep_that_does_nothing_is_refused(workload, tmp_path: Path):
+    """A range of a class that is not there would look like certainty; one number cannot move
+    through two sweeps at once; a range without an end is none."""
+    sources = Sources({}, (), tmp_path)
+    case = gather(workload, sources)
+    with pytest.raises(InputError, match="no class is called 'nobody'"):
+        simulate(build_plan(case), [Range.parse("nobody.requests=20%")], seed=1)
+    sweeps = [Sweep.parse("ceilings.usd=200,300"), Sweep.parse("ceilings.usd=100,400")]
+    with pytest.raises(InputError, match="both sweeps"):
+        list(run_scenarios(case, sources, [], sweeps))
+    for text in ("requests=0.8:inf", "requests=nan:2", "ceilings.usd-=1:2:3"):
+        with pytest.raises(InputError, match="is no"):
+            (Range if "req" in text else Sweep).parse(text)
