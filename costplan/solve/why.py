@@ -169,11 +169,13 @@ def _costs(part: Problem, o: int) -> tuple[Fraction, ...]:
 
 
 def _gain(part: Problem, o: int) -> Fraction:
-    """Return the quality of one option; for least cost that which the target asks for."""
+    """Return the quality of one option; for least cost, of what a target or a floor asks for."""
     amount = quality(part)
     if amount is None:
         target = next((row.amount for row in rows(part) if row.name.startswith("target")), None)
         amount = target if isinstance(target, Amount) else None
+        if amount is None and part.splits and part.min_accuracy is not None:
+            amount = per_request(part, part.accuracy)
     return Fraction(0) if amount is None else amount.at(0, o)
 
 

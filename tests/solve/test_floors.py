@@ -31,7 +31,7 @@ from costplan.solve.conflict import feasible
 from costplan.solve.frontier import split_frontier, with_ceiling
 from costplan.solve.prices import prices
 from costplan.solve.room import chosen_solver
-from costplan.solve.why import explain
+from costplan.solve.why import Verdict, explain
 
 spec = importlib.util.spec_from_file_location("solve_small", Path(__file__).with_name("small.py"))
 small = sys.modules.setdefault("solve_small", importlib.util.module_from_spec(spec))
@@ -205,6 +205,23 @@ def test_the_next_change_of_a_mix_names_what_comes_and_goes():
     found = explain(problem, solve(problem), 0)
     assert (found.up.before, found.up.after, found.up.amount) == (2, 3, Decimal(12))
     assert found.down is None
+
+
+def test_an_option_that_a_floor_can_need_is_not_called_dominated():
+    """For the least cost a dearer option is judged by the accuracy that a floor asks for."""
+    problem = one_class("0.3", objective=Objective(Goal.COST))
+    found = explain(problem, solve(problem), 0)
+    verdicts = [option.verdict for option in found.options]
+    assert verdicts == [Verdict.CHOSEN, Verdict.CHOSEN, Verdict.AVAILABLE, Verdict.AVAILABLE]
+
+
+@pytest.mark.parametrize("floor", ["0.1", "0.6", "0.85"])
+def test_a_price_is_the_change_of_the_objective_by_a_little_money(floor):
+    """A thousandth of a dollar more changes the objective by the stated price of it."""
+    problem = one_class(floor, limits=Limits(usd=Decimal("20.5")))
+    more = with_ceiling(problem, "usd", Decimal("20.501"))
+    change = float(solve(more).objective - solve(problem).objective)
+    assert prices(problem)["usd"].up == pytest.approx(change * 1000, rel=1e-9)
 
 
 @pytest.mark.parametrize("goal", [Goal.VALUE, Goal.NET_VALUE, Goal.COST])
