@@ -82,11 +82,13 @@ def _unknown_key(document: Document, model: type[BaseModel], path: Path) -> Faul
     record = record_at(model, path[:-1])
     holder = document.find(path[:-1])
     present = holder.entries if isinstance(holder, Mapping) else {}
-    advice = _advise_key(key, record, present) if record else ""
+    advice = _advise_key(key, record, present, model) if record else ""
     return document.fault(path, f"unknown key '{shorten(key)}'", advice, at_key=True)
 
 
-def _advise_key(key: str, record: type[BaseModel], present: Container[str]) -> str:
+def _advise_key(
+    key: str, record: type[BaseModel], present: Container[str], root: type[BaseModel]
+) -> str:
     known = list(record.model_fields)
     free = [name for name in known if name not in present]
     meant = _OTHER_WORDS.get(key.lower())
@@ -95,7 +97,7 @@ def _advise_key(key: str, record: type[BaseModel], present: Container[str]) -> s
     advice = did_you_mean(key, free)
     if advice:
         return advice
-    for below, holder in keys_below(record):
+    for below, holder in (*keys_below(record), *keys_below(root)):
         if below == key:
             return f"'{key}' belongs under '{holder}'"
     return f"known here: {', '.join(free or known)}"

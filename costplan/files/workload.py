@@ -9,7 +9,7 @@ from costplan.domain.errors import Fault, InputError
 from costplan.domain.workload import Workload
 from costplan.files.catalogue import Catalogue, extend_catalogue, load_catalogue
 from costplan.files.checking import find_faults
-from costplan.files.document import Document
+from costplan.files.document import Document, Mapping
 from costplan.files.workload_names import find_missing_files, find_unknown_names
 from costplan.files.workload_rules import break_rules
 from costplan.files.workload_view import View
@@ -38,8 +38,17 @@ def load_workload(
     """
     path = Path(path)
     document = read_document(path, when_empty=_WHEN_EMPTY)
+    _refuse_plan(document)
     catalogue = load_catalogue() if catalogue is None else catalogue
     return _join(document, catalogue, path.parent)
+
+
+def _refuse_plan(document: Document) -> None:
+    """Say in one fault what would be one per key of a plan."""
+    whole = document.find(())
+    if isinstance(whole, Mapping) and {"costplan_version", "lines"} <= set(whole.entries):
+        said = "this is a saved plan, not a workload"
+        raise InputError([document.fault((), said, "`costplan show` shows it")])
 
 
 def _join(document: Document, catalogue: Catalogue, folder: Path) -> tuple[Workload, Catalogue]:

@@ -317,6 +317,12 @@ classes:
             "state tokens_per_request",
         ),
         (
+            with_class("", "ceilings: {budget: total}\n"),
+            "ceilings.budget",
+            "unknown key 'budget'",
+            "'budget' belongs under 'horizon'",
+        ),
+        (
             with_class("", "objective: {maximize: net_value}\n"),
             "classes[0]",
             "value_usd is missing, and net_value subtracts dollars from it",
@@ -406,6 +412,12 @@ def test_empty_file_points_to_init(folder: Path):
     """An empty workload is told how to start."""
     (fault,) = faults_of(folder, "# nothing yet\n")
     assert "costplan init" in fault.advice
+
+
+def test_a_saved_plan_is_told_to_be_one(folder: Path):
+    """A plan in the place of a workload is one fault, not one per key."""
+    (fault,) = faults_of(folder, '{"costplan_version": "0.1.0", "lines": [], "verdict": "cheap"}')
+    assert fault.message == "this is a saved plan, not a workload"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/workload.yaml")), ids=str)
