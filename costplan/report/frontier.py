@@ -59,7 +59,7 @@ def write_rows(curve: Curve) -> str:
     """Write the points as CSV: amounts and shares unrounded."""
     out = io.StringIO()
     writer = csv_format.writer(out, lineterminator="\r\n")
-    writer.writerow([curve.ceiling, "usd", "value", "accuracy", "class", "from", "to"])
+    writer.writerow([f"ceiling_{curve.ceiling}", "usd", "value", "accuracy", "class", "from", "to"])
     for stage in curve.stages:
         names = (stage.task_class, stage.before, stage.after)
         writer.writerow(
