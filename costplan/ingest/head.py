@@ -151,12 +151,30 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def check_whole(path: Path) -> None:
-    """Make sure that a zstd file ends where its last frame does; readers stop silently before.
+    """Make sure that a packed file is whole and its checksums hold: not every reader looks.
 
     Raises InputError when it is cut off or broken.
     """
-    if compression_of(path) != "zstd":
-        return
+    packed = compression_of(path)
+    if packed == "gzip":
+        _check_gzip(path)
+    if packed == "zstd":
+        _check_zstd(path)
+
+
+def _check_gzip(path: Path) -> None:
+    try:
+        with gzip.open(path, "rb") as file:
+            while file.read(1 << 20):
+                pass
+    except EOFError as error:
+        raise truncated(path) from error
+    except (OSError, zlib.error) as error:
+        said = "the packed file is broken; nothing of it was used"
+        raise InputError([Fault(said, str(path), advice="fetch it again")]) from error
+
+
+def _check_zstd(path: Path) -> None:
     import zstandard
 
     frame = zstandard.ZstdDecompressor().decompressobj()

@@ -9,7 +9,7 @@ from typing import Any
 
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import ReportFormat, ReportRow
-from costplan.ingest.usage.report_json import dollars, instant, load_items, whole
+from costplan.ingest.usage.report_json import dollars, instant, load_items, other_labels, whole
 
 _GROUPS = (
     "workspace_id",
@@ -19,7 +19,10 @@ _GROUPS = (
     "context_window",
     "inference_geo",
     "account_id",
+    "service_account_id",
+    "speed",
 )
+_LINE = ("description", "cost_type", "token_type")
 _CENTS = Decimal(100)
 
 
@@ -32,7 +35,8 @@ def _results(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 def _row(bucket: dict[str, Any], result: dict[str, Any], kind: str, extra: str = "") -> ReportRow:
     start, until = instant(bucket.get("starting_at")), instant(bucket.get("ending_at"))
     keys = {g: None if result.get(g) is None else str(result[g]) for g in _GROUPS}
-    identity = "|".join([kind, str(start), str(until), *map(str, keys.values()), extra])
+    others = other_labels(result, (*_GROUPS, "amount", "currency", *_LINE))
+    identity = "|".join([kind, str(start), str(until), *map(str, keys.values()), extra, *others])
     return ReportRow(identity, start, until, keys, keys["model"], keys["workspace_id"])
 
 
@@ -92,7 +96,7 @@ def _read_costs(path: Path) -> Iterator[ReportRow]:
     for bucket, result in _results(path):
         if not result:
             continue
-        parts = [str(result.get(k)) for k in ("description", "cost_type", "token_type")]
+        parts = [str(result.get(k)) for k in _LINE]
         row = _row(bucket, result, "costs", "|".join(parts))
         cents = dollars(result.get("amount"))
         currency = str(result.get("currency") or "USD").upper()

@@ -20,6 +20,7 @@ FORMATS: dict[str, str] = {
     "otel-traces": f"{_ROOM}.otel_traces:OTEL_TRACES",
     "otel-metrics": f"{_ROOM}.otel_metrics:OTEL_METRICS",
     "langfuse": f"{_ROOM}.langfuse:LANGFUSE",
+    "langfuse-api": f"{_ROOM}.langfuse:LANGFUSE_API",
     "helicone": f"{_ROOM}.helicone:HELICONE",
     "openrouter-activity": f"{_ROOM}.openrouter:OPENROUTER_ACTIVITY",
     "openrouter-export": f"{_ROOM}.openrouter:OPENROUTER_EXPORT",

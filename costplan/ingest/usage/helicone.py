@@ -1,4 +1,4 @@
-"""Helicone's CSV export."""
+"""Helicone's exports: CSV, and JSON or lines with the names of its API."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from costplan.ingest.head import Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat
 
 _UNDOUBLED = "replace(request_properties, '\"\"', '\"')"
+
+_MODEL = f"COALESCE({text('model')}, {text('response_model')}, {text('request_model')})"
+_NO_CACHE = "00000000-0000-0000-0000-000000000000"
 
 
 def _recognise(head: Head) -> bool:
@@ -29,30 +32,40 @@ HELICONE = LogFormat(
             "completion_tokens",
             "latency",
             "cost",
+            "request_id",
+            "response_model",
+            "request_model",
+            "delay_ms",
+            "costUSD",
+            "cache_reference_id",
         ],
         "VARCHAR",
     ),
     required="request_created_at IS NOT NULL",
     rows={
         **PER_REQUEST,
-        "request_id": text("response_id"),
+        "request_id": f"COALESCE({text('response_id')}, {text('request_id')})",
         "start": moment("request_created_at"),
         "finish": moment("response_created_at"),
-        "model": text("model"),
+        "model": _MODEL,
         "kind": (
-            "CASE WHEN TRY_CAST(response_status AS INTEGER) BETWEEN 200 AND 299 THEN 'used'"
+            f"CASE WHEN NULLIF({text('cache_reference_id')}, '{_NO_CACHE}') IS NOT NULL"
+            " THEN 'cache_hit'"
+            " WHEN TRY_CAST(response_status AS INTEGER) BETWEEN 200 AND 299 THEN 'used'"
             " ELSE 'failed' END"
         ),
         "input": number("prompt_tokens"),
         "output": number("completion_tokens"),
-        "usd": decimal("cost"),
-        "latency_s": f"TRY_CAST({text('latency')} AS DOUBLE) / 1000",
+        "usd": f"COALESCE({decimal('cost')}, {decimal('costUSD')})",
+        "latency_s": (
+            f"TRY_CAST(COALESCE({text('latency')}, {text('delay_ms')}) AS DOUBLE) / 1000"
+        ),
     },
-    keys={"request_user_id": text("request_user_id"), "model": text("model")},
+    keys={"request_user_id": text("request_user_id"), "model": _MODEL},
     objects={
         "property": "TRY_CAST(CASE WHEN json_valid(request_properties) THEN request_properties"
         f" ELSE {_UNDOUBLED} END AS JSON)"
     },
-    numeric=("prompt_tokens", "completion_tokens", "latency", "cost"),
+    numeric=("prompt_tokens", "completion_tokens", "latency", "cost", "delay_ms", "costUSD"),
     cannot_say=("reasoning_tokens", "cached_input_tokens", "setting"),
 )

@@ -1,8 +1,10 @@
-"""Langfuse observations v2: JSON lines, JSON, CSV, Parquet."""
+"""Langfuse observations: exports v2 (JSON lines, JSON, CSV, Parquet) and objects of the API."""
 
 from __future__ import annotations
 
-from costplan.ingest.engine import decimal, moment, text
+from dataclasses import replace
+
+from costplan.ingest.engine import Shape, decimal, moment, text
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat
 
@@ -45,6 +47,13 @@ SELECT *, plain_in IS NOT NULL AND stated IS NOT NULL
 """
 
 
+_PARAMETERS: Shape = {
+    "reasoning_effort": "VARCHAR",
+    "effort": "VARCHAR",
+    "thinking": {"budget_tokens": "VARCHAR"},
+}
+
+
 def _recognise(head: Head) -> bool:
     return head.has("usage_details", "type", "start_time")
 
@@ -73,11 +82,7 @@ LANGFUSE = LogFormat(
             "VARCHAR",
         ),
         "usage_details": "JSON",
-        "model_parameters": {
-            "reasoning_effort": "VARCHAR",
-            "effort": "VARCHAR",
-            "thinking": {"budget_tokens": "VARCHAR"},
-        },
+        "model_parameters": _PARAMETERS,
         "metadata": "JSON",
         "tags": ["VARCHAR"],
     },
@@ -121,4 +126,62 @@ LANGFUSE = LogFormat(
     wrapper="data",
     explode=EXPLODE,
     alone=True,
+)
+
+
+_API_NAMES = {
+    "trace_name": "traceName",
+    "start_time": "startTime",
+    "end_time": "endTime",
+    "user_id": "userId",
+    "session_id": "sessionId",
+    "model_parameters": "modelParameters",
+    "provided_model_name": "COALESCE(providedModelName, model)",
+    "total_cost": "COALESCE(totalCost, costDetails.total, calculatedTotalCost)",
+    # Before there were details, an observation had one sum each way, not always of tokens.
+    "usage_details": (
+        "COALESCE(NULLIF(CAST(usageDetails AS VARCHAR), '{{}}')::JSON,"
+        " CASE WHEN COALESCE(usage.unit, 'TOKENS') = 'TOKENS' AND"
+        " COALESCE(usage.input, usage.output) IS NOT NULL THEN json_object("
+        "'input', TRY_CAST(usage.input AS BIGINT), 'output', TRY_CAST(usage.output AS BIGINT))"
+        " END)"
+    ),
+}
+_KEPT = ("id", "type", "name", "level", "environment", "version", "latency", "metadata", "tags")
+
+
+def _recognise_api(head: Head) -> bool:
+    return head.has("type", "startTime", "modelParameters") and (
+        head.has("usageDetails") or head.has("usage", "traceId")
+    )
+
+
+_RENAMED = ", ".join([*_KEPT, "_line", *(f"{sql} AS {key}" for key, sql in _API_NAMES.items())])
+
+LANGFUSE_API = replace(
+    LANGFUSE,
+    name="langfuse-api",
+    recognise=_recognise_api,
+    shape={
+        **{key: LANGFUSE.shape[key] for key in _KEPT},
+        **dict.fromkeys(
+            [
+                "traceName",
+                "startTime",
+                "endTime",
+                "userId",
+                "sessionId",
+                "providedModelName",
+                "model",
+                "totalCost",
+                "calculatedTotalCost",
+            ],
+            "VARCHAR",
+        ),
+        "modelParameters": _PARAMETERS,
+        "usageDetails": "JSON",
+        "usage": dict.fromkeys(("input", "output", "unit"), "VARCHAR"),
+        "costDetails": {"total": "VARCHAR"},
+    },
+    explode=EXPLODE.replace("{source}", f"SELECT {_RENAMED} FROM ({{source}})"),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import ReportFormat, ReportRow
-from costplan.ingest.usage.report_json import dollars, instant, load_items, whole
+from costplan.ingest.usage.report_json import dollars, instant, load_items, other_labels, whole
 
 _COMPLETIONS = "organization.usage.completions"
 _GROUPS = ("project_id", "api_key_id", "user_id", "model", "service_tier", "batch")
@@ -25,6 +25,10 @@ def _buckets(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 def _keys(result: dict[str, Any]) -> dict[str, str | None]:
     return {g: None if result.get(g) is None else str(result[g]) for g in _GROUPS}
+
+
+def _others(result: dict[str, Any]) -> list[str]:
+    return other_labels(result, (*_GROUPS, "object", "line_item"))
 
 
 def _empty(bucket: dict[str, Any]) -> ReportRow:
@@ -47,7 +51,9 @@ def _read_usage(path: Path) -> Iterator[ReportRow]:
         start, until = instant(bucket.get("start_time")), instant(bucket.get("end_time"))
         keys = _keys(result)
         yield ReportRow(
-            request_id="|".join(["usage", str(start), str(until), *map(str, keys.values())]),
+            request_id="|".join(
+                ["usage", str(start), str(until), *map(str, keys.values()), *_others(result)]
+            ),
             start=start,
             until=until,
             keys=keys,
@@ -95,7 +101,10 @@ def _read_costs(path: Path) -> Iterator[ReportRow]:
         keys["model"] = _model_of(item)
         yield ReportRow(
             request_id="|".join(
-                ["costs", str(start), str(until), *map(str, keys.values()), str(item)]
+                [
+                    *("costs", str(start), str(until), *map(str, keys.values()), str(item)),
+                    *_others(result),
+                ]
             ),
             start=start,
             until=until,

@@ -9,7 +9,7 @@ from pathlib import Path
 from costplan.ingest.engine import decimal, moment, number, text
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat, ReportFormat, ReportRow
-from costplan.ingest.usage.report_json import dollars, load_items, whole
+from costplan.ingest.usage.report_json import dollars, load_items, other_labels, whole
 
 
 def _is_export(head: Head) -> bool:
@@ -137,6 +137,9 @@ OPENROUTER_GENERATION = LogFormat(
 )
 
 
+_NO_LABELS = ("date", "model_permaslug", "usage", "byok_usage_inference")
+
+
 def _is_activity(head: Head) -> bool:
     return head.has("model_permaslug", "requests", "prompt_tokens", "usage", "date")
 
@@ -151,7 +154,12 @@ def _read_activity(path: Path) -> Iterator[ReportRow]:
             "endpoint_id": item.get("endpoint_id"),
         }
         yield ReportRow(
-            request_id=f"{day.date()}|{model}|{keys['provider_name']}|{keys['endpoint_id']}",
+            request_id="|".join(
+                [
+                    *(str(day.date()), str(model), str(keys["provider_name"])),
+                    *(str(keys["endpoint_id"]), *other_labels(item, (*keys, *_NO_LABELS))),
+                ]
+            ),
             start=day,
             until=day + dt.timedelta(days=1),
             keys=keys,

@@ -32,36 +32,52 @@ def _lists(attributes: str) -> tuple[str, str]:
     )
 
 
-_OPERATION = ("gen_ai.operation.name", "llm.request.type")
-_INPUT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens")
+_OPERATION = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind")
+_INPUT = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.usage.prompt_tokens",
+    "llm.token_count.prompt",
+)
 _OUTPUT = (
     "gen_ai.usage.output_tokens",
     "gen_ai.usage.completion_tokens",
     "llm.usage.completion_tokens",
+    "llm.token_count.completion",
 )
 _REASONING = (
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.output_tokens.reasoning",
+    "gen_ai.usage.details.reasoning_tokens",
     "llm.usage.reasoning_tokens",
+    "llm.token_count.completion_details.reasoning",
 )
 _CACHED = (
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "gen_ai.usage.details.cache_read_tokens",
     "llm.usage.cache_read_input_tokens",
+    "llm.token_count.prompt_details.cache_read",
 )
 _MODEL = (
     "gen_ai.response.model",
     "gen_ai.request.model",
     "llm.response.model",
     "llm.request.model",
+    "llm.model_name",
 )
 _SETTING = (
     "gen_ai.request.reasoning.level",
     "gen_ai.request.reasoning_effort",
     "gen_ai.openai.request.reasoning_effort",
+    "gen_ai.response.reasoning_effort",
     "llm.request.reasoning_effort",
 )
-_INFERENCE = "'chat', 'text_completion', 'generate_content', 'completion', 'generate', 'inference'"
+_INFERENCE = (
+    "'chat', 'text_completion', 'generate_content', 'completion', 'generate', 'inference', 'LLM'"
+)
 _RK, _RV = _lists("rs.resource.attributes")
 _SK, _SV = _lists("sp.attributes")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
@@ -56,6 +56,18 @@ def load_items(path: Path, key: str) -> Iterator[Mapping[str, Any]]:
                 yield from (item for item in page[key] if isinstance(item, dict))
             elif isinstance(page, dict):
                 yield page
+
+
+def other_labels(item: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """List what else a line is grouped by: two lines that differ in it are no copies.
+
+    Vendors add groups; `known` are the keys that are labels already or amounts.
+    """
+    return sorted(
+        f"{key}={value}"
+        for key, value in item.items()
+        if key not in known and isinstance(value, str | bool)
+    )
 
 
 def whole(value: object) -> int | None:

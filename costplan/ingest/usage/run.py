@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,7 +93,6 @@ def _read_file(run: Run, path: Path) -> None:
     if isinstance(log, ReportFormat):
         read_report(run, head, log)
         return
-    check_whole(path)
     class_sql = _class_sql(run, head, log)
     settings = {
         "file": file_identity(path),
@@ -102,11 +102,19 @@ def _read_file(run: Run, path: Path) -> None:
         **({"window": run.options.window} if run.options.window else {}),
     }
     if is_large(head, log, run.options.chunk_bytes):
+        # Gzip is checked where it is unpacked into chunks.
+        if head.compression == "zstd":
+            check_whole(path)
         _count_chunks(run, head, log, class_sql, settings)
         return
-    for part in _parts(run, head, log):
-        bad, recalled = _count_part(run, head, path, log, class_sql, settings | {"part": part})
-        _take(run, path, bad, recalled=recalled)
+    with ThreadPoolExecutor(1) as thread:
+        whole = thread.submit(check_whole, path)
+        if run.options.state is not None:
+            whole.result()  # a state must hold nothing of a broken file
+        for part in _parts(run, head, log):
+            bad, recalled = _count_part(run, head, path, log, class_sql, settings | {"part": part})
+            whole.result()
+            _take(run, path, bad, recalled=recalled)
 
 
 def _count_chunks(
