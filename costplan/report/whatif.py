@@ -15,6 +15,7 @@ from costplan.domain.figures import (
     write_usd,
     write_value,
 )
+from costplan.plan.model import Plan
 from costplan.plan.simulation import Spread
 from costplan.plan.whatif import Scenario, Sweep
 from costplan.report.write import dump, open_console
@@ -48,7 +49,7 @@ def write_scenarios(
     if len(sweeps) == 2:
         console.print(_matrix(scenarios[1:], sweeps))
     if spread is not None:
-        for line in _describe(spread):
+        for line in _describe(spread, scenarios[0].plan):
             console.print(line)
 
 
@@ -162,10 +163,14 @@ def _matrix(scenarios: Sequence[Scenario], sweeps: Sequence[Sweep]) -> Renderabl
     return table
 
 
-def _describe(spread: Spread) -> Iterator[str]:
+def _describe(spread: Spread, plan: Plan) -> Iterator[str]:
     yield f"{spread.draws:,} simulated periods, the plan's choices kept:"
     yield f"• mean bill {write_usd(spread.mean_usd)}"
     if spread.inside is not None:
         yield f"• inside the dollar ceiling in {write_percent(spread.inside)} of them"
     for probability, budget in spread.budgets[1:]:
         yield f"• a budget of {write_usd(budget)} holds in {write_percent(probability, 0)}"
+    interval = None if plan.totals is None else plan.totals.usd_interval
+    if interval is not None and interval.low != interval.high:
+        low, high = write_usd(interval.low), write_usd(interval.high)
+        yield f"• nothing else strays there: the bill as it stands is itself likely {low} to {high}"
