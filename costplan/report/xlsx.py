@@ -14,6 +14,7 @@ from costplan.domain.money import round_to_unit
 from costplan.files.ledger import Ledger
 from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
+from costplan.report.explain import FATE_WORDS
 from costplan.report.finance import FinanceTable, period_of, tabulate
 from costplan.report.policy_rows import list_stage_rows, list_way_rows, per_reached
 
@@ -338,7 +339,7 @@ def _curve_sheet(considered: Sequence[Considered]) -> Sheet:
             item.usd_per_request,
             *_accuracy(item),
             item.mean_latency_s,
-            item.fate,
+            FATE_WORDS[item.fate],
             item.reason,
         )
         for item in shown
