@@ -159,6 +159,10 @@ def _number(finding: Finding, node: Node | None) -> tuple[str, str]:
     if scaled:
         factor = 1_000 if scaled[2] in "kK" else 1_000_000
         return message, f"write {float(scaled[1]) * factor:.15g}"
+    timed = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|min|minutes?)", text)
+    if timed and str(finding["loc"][-1]).endswith("_s"):
+        seconds = {"ms": 0.001, "mi": 60}.get(timed[2][:2], 1)
+        return message, f"write seconds: {float(timed[1]) * seconds:.15g}"
     return message, ""
 
 

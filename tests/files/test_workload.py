@@ -317,6 +317,16 @@ classes:
             "state tokens_per_request",
         ),
         (
+            "name: w\n"
+            + options(
+                "name: x, usd_per_request: 1, p95_latency_s: 3",
+                task="    max_p95_latency_s: 1.5 min\n",
+            ),
+            "classes[0].max_p95_latency_s",
+            "expected a number, found '1.5 min'",
+            "write seconds: 90",
+        ),
+        (
             with_class("", "ceilings: {budget: total}\n"),
             "ceilings.budget",
             "unknown key 'budget'",
