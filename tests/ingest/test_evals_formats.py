@@ -114,6 +114,25 @@ def test_further_runs_of_inspect_are_further_answers(tmp_path):
     assert (result.errors, result.duplicates) == ((), 3)
 
 
+@pytest.mark.parametrize("form", ["eval", "json"])
+def test_invalidated_samples_of_inspect_are_left_out(tmp_path, form):
+    """A sample that was invalidated after its run is no answer, whatever summaries say."""
+    summaries = [summary(1, 1, "C"), summary(2, 1, "C"), summary(3, 1, "I")]
+    whole = [dict(sample) for sample in summaries]
+    whole[1]["invalidation"] = {"timestamp": "2026-10-01T00:00:00Z", "author": "x", "reason": "y"}
+    head = header() | {"invalidated": True}
+    head["eval"]["task_id"] = "t"
+    path = tmp_path / f"log.{form}"
+    if form == "json":
+        path.write_text(json.dumps(head | {"samples": whole}))
+    else:
+        members = {f"samples/{s['id']}_epoch_1.json": s for s in whole}
+        path.write_bytes(zstd_zip({"header.json": head, "summaries.json": summaries} | members))
+    result = read_evals([path], ANY)
+    assert [(a.question, a.correct) for a in result.answers] == [("1", 1.0), ("3", 0.0)]
+    assert any("1 samples were invalidated" in remark for remark in result.remarks)
+
+
 def test_an_inspect_run_that_crashed(tmp_path):
     """What a crashed run had journalled is used, and said."""
     path = tmp_path / "crash.eval"

@@ -79,7 +79,8 @@ def _load(path: Path, head: Container | None) -> tuple[dict[str, Any], list[Any]
             members = {info.filename: info for info in archive.infolist()}
         if "header.json" in members:
             header = json.loads(_member(path, members["header.json"]))
-            if "summaries.json" in members:
+            # Summaries do not say which samples were taken back later.
+            if "summaries.json" in members and not header.get("invalidated"):
                 return header, json.loads(_member(path, members["summaries.json"])), ""
             return header, _full_samples(path, members), ""
         start = json.loads(_member(path, members["_journal/start.json"]))
@@ -163,6 +164,10 @@ def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
     status = str(header.get("status") or "started")
     if missing or status != "success":
         yield Remark(f"{path}: {missing or f'the run ended as {status}'}")
+    taken_back = sum(bool(sample.get("invalidation")) for sample in samples)
+    if taken_back:
+        samples = [sample for sample in samples if not sample.get("invalidation")]
+        yield Remark(f"{path}: {taken_back} samples were invalidated and are left out")
     scorer = _scorer(header, samples, choice.scorer)
     field = choice.scorer.partition(".")[2]
     names = {key for sample in samples for key in (sample.get("scores") or {})}
