@@ -6,13 +6,15 @@ import csv
 import datetime as dt
 import io
 import json
-from decimal import Decimal
+from dataclasses import replace
+from decimal import Decimal, localcontext
 
 import pytest
 from finance_plans import NASTY, make_line, make_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from costplan.domain.money import EXACT
 from costplan.plan.track import Track, track
 from costplan.plan.track_actuals import Actuals, Cell
 from costplan.plan.track_split import CAUSES
@@ -119,6 +121,25 @@ def test_markup_in_labels_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Square brackets in a class are shown as they are."""
     write_track(run(spent("[red]x", 1, "1", 1, 0, 1), lines=[make_line("[red]x")]), as_json=False)
     assert "[red]x" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", [Decimal(1), Decimal(12) / 31, Decimal(1) / 7])
+def test_a_spend_of_just_the_limit_is_not_above_it(part: Decimal) -> None:
+    """Exactly 10 % is inside, a cent more is not, however endless the digits of the days' part;
+    nothing planned allows nothing."""
+    found = run(spent("a", 1000, "5", 1000, 1000))
+    with localcontext(EXACT):
+        plan_usd = Decimal(100) * part
+        exact = replace(found, plan_usd=plan_usd, usd=plan_usd * Decimal("1.1"))
+        above = replace(exact, usd=exact.usd + Decimal("0.01"))
+        shorter = replace(found, plan_usd=plan_usd, usd=(plan_usd * Decimal("1.1")).normalize())
+    for one in (exact, shorter):
+        assert say_excess(one, Decimal(10), percent=True) is None
+    assert say_excess(above, Decimal(10), percent=True) is not None
+    assert say_excess(replace(found, plan_usd=Decimal(0)), Decimal(10), percent=True) is not None
+    nothing = replace(found, plan_usd=Decimal(0), usd=Decimal(0))
+    assert say_excess(nothing, Decimal(10), percent=True) is None
+    assert say_excess(replace(nothing, usd=Decimal(-3)), Decimal(0), percent=False) is None
 
 
 def test_the_check_fails_above_the_limit_and_where_spend_is_unknown() -> None:
