@@ -11,7 +11,7 @@ For a planner:
     belief.notes                                      # assumptions to show
     Beliefs.join([...]).forecast(shares, weights, confidence=0.9, minus=other_shares)
 
-Transfer in logits: a level common to all options of the class (1.2), a departure per option
+Transfer in logits: a level common to all options of the class (1.6), a departure per option
 (0.45), and 0.3 between neighbouring efforts of one model. The level is common, so differences
 between options are more certain than levels. A benchmark of another kind ranks, it does not
 forecast: docs/method.md has what was measured, `scripts/build_transfer_figures.py` measures it.
@@ -43,7 +43,7 @@ BRIDGE_SD = 0.3
 class Transfer:
     """How far a benchmark is from the class it stands for; standard deviations in logits."""
 
-    level: float = 1.2
+    level: float = 1.6
     """Common to all options of the class."""
     option: float = 0.45
     """Of one option after the common level."""

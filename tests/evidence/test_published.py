@@ -32,19 +32,19 @@ def test_estimates_keep_the_published_order_and_admit_the_level():
     estimate = belief.estimate(("o3", "high"), 0.9)
     assert estimate.grade is Grade.PUBLISHED
     assert estimate.high - estimate.low > 0.5
-    assert belief.sd_logit[0] == pytest.approx(1.1 * math.hypot(1.2, 0.45), abs=0.05)
+    assert belief.sd_logit[0] == pytest.approx(1.1 * math.hypot(1.6, 0.45), abs=0.05)
 
 
 def test_transfer_has_the_measured_spreads():
-    """Levels differ by 1.2, options by 0.45 each, neighbouring efforts by 0.3 logits."""
+    """Levels differ by 1.6, options by 0.45 each, neighbouring efforts by 0.3 logits."""
     options = [("m", "low"), ("m", "medium"), ("m", "high"), ("n", "fixed")]
     cov = Transfer().covariance(options, [2.0, 3.0, 4.0, None])
 
     def apart(i, j):
         return math.sqrt(cov[i, i] + cov[j, j] - 2 * cov[i, j])
 
-    assert cov[0, 0] == pytest.approx(1.2**2 + 0.45**2)
-    assert cov[0, 3] == pytest.approx(1.2**2)
+    assert cov[0, 0] == pytest.approx(1.6**2 + 0.45**2)
+    assert cov[0, 3] == pytest.approx(1.6**2)
     assert apart(0, 1) == pytest.approx(0.3)
     assert 0.3 < apart(0, 2) < apart(0, 3) == pytest.approx(math.sqrt(2) * 0.45)
     assert np.linalg.eigvalsh(cov).min() > 0
