@@ -129,6 +129,12 @@ class Sheet:
             begin.col_value = start.tolist()
             solver.setSolution(begin)
         run_interruptibly(solver)
+        if not whole and solver.getModelStatus() == highspy.HighsModelStatus.kUnknown:
+            # The rows are scaled already; by its own scaling HiGHS can fail to tell that nothing
+            # keeps them.
+            solver.clearSolver()
+            solver.setOptionValue("simplex_scale_strategy", 0)
+            run_interruptibly(solver)
         return _outcome(highspy, solver, whole)
 
     def _model(self, highspy: ModuleType, integer: Bools | None) -> object:

@@ -228,6 +228,24 @@ def test_a_price_is_the_change_of_the_objective_by_a_little_money(floor):
 @pytest.mark.parametrize("limit", ["usd", "mean_latency_s"])
 def test_many_classes_with_floors_are_solved_without_highs(goal, limit):
     """Two hundred classes of twelve options agree with HiGHS to 1e-9."""
+    problem, least = many_floors(goal, limit)
+    problem = with_ceiling(problem, limit, Decimal(repr(round(least * 1.3, 3))))
+    assert chosen_solver(problem) == "own"
+    own, other = solve(problem), solve(problem, solver="highs")
+    assert own.status is Status.OPTIMAL
+    assert float(own.objective) == pytest.approx(float(other.objective), rel=1e-9)
+
+
+@pytest.mark.parametrize("part", [0.9, 0.9999])
+def test_both_say_that_a_ceiling_below_many_floors_leaves_no_plan(part):
+    """Where the floors need a hair more than the ceiling there is no plan, and HiGHS says so."""
+    problem, least = many_floors(Goal.VALUE, "usd")
+    problem = with_ceiling(problem, "usd", Decimal(repr(round(least * part, 3))))
+    assert solve(problem, solver="own").status is Status.INFEASIBLE
+    assert solve(problem, solver="highs").status is Status.INFEASIBLE
+
+
+def many_floors(goal, limit):
     rng = np.random.default_rng(7)
     n, m = 200, 12
     price = rng.integers(1, 10**5, n * m)
@@ -253,9 +271,5 @@ def test_many_classes_with_floors_are_solved_without_highs(goal, limit):
         objective=Objective(goal),
         splits=True,
     )
-    least = split_frontier(replace(problem, objective=Objective()), limit).amounts[0]
-    problem = with_ceiling(problem, limit, Decimal(repr(round(float(least) * 1.3, 3))))
-    assert chosen_solver(problem) == "own"
-    own, other = solve(problem), solve(problem, solver="highs")
-    assert own.status is Status.OPTIMAL
-    assert float(own.objective) == pytest.approx(float(other.objective), rel=1e-9)
+    frontier = split_frontier(replace(problem, objective=Objective()), limit)
+    return problem, float(frontier.amounts[0])
