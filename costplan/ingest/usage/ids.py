@@ -160,5 +160,5 @@ def without_duplicates(
         f" AND id IN (SELECT h FROM repeated_ids)"
         f" AND id NOT IN (SELECT h FROM earlier_ids)"
         " ORDER BY id, kind = 'used' DESC, COALESCE(input, 0) + COALESCE(output, 0) DESC,"
-        " COALESCE(n, 0) DESC))"
+        " COALESCE(n, 0) DESC, start, class, model, setting))"
     )
