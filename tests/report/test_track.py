@@ -127,7 +127,7 @@ def test_markup_in_labels_is_text(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_spend_of_just_the_limit_is_not_above_it(part: Decimal) -> None:
     """Exactly 10 % is inside, a cent more is not, however endless the digits of the days' part;
     nothing planned allows nothing."""
-    found = run(spent("a", 1000, "5", 1000, 1000))
+    found = run(spent("a", 1000, "5", 1000, 0, 1000))
     with localcontext(EXACT):
         plan_usd = Decimal(100) * part
         exact = replace(found, plan_usd=plan_usd, usd=plan_usd * Decimal("1.1"))
