@@ -95,7 +95,7 @@ def _beside_accuracy(problem: Problem, row: Row | None) -> Floats | None:
         if row is None:
             return np.zeros(problem.n_options)
         return row.amount.floats(first) * (-1 if row.at_least else 1)
-    alike = {Goal.NET_VALUE: ("usd",), Goal.COST: ("target", "target_accuracy")}[goal]
+    alike = {Goal.NET_VALUE: ("usd",), Goal.COST: ("usd", "target", "target_accuracy")}[goal]
     plane = row is None or row.name in alike
     return list_spend(problem).floats(first) if plane else None
 
