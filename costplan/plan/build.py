@@ -81,7 +81,7 @@ def _share(manner: Manner, n_months: int) -> Manner:
     return replace(
         manner,
         time_limit_s=None if limit is None else limit / n_months,
-        beside_s=max(1.0, manner.beside_s / n_months),
+        beside_s=max(4.0, manner.beside_s / n_months),
     )
 
 

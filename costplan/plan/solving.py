@@ -35,7 +35,7 @@ class Manner:
     """Take estimates at their word: no margin on the dollar ceiling."""
     time_limit_s: float | None = None
     """Seconds after which the solver gives what it has."""
-    beside_s: float = 5.0
+    beside_s: float = 8.0
     """Seconds that prices, chart and explanations may take together, the time limit at most."""
 
 
