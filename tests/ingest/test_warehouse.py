@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from decimal import Decimal
 
 import duckdb
@@ -118,6 +119,8 @@ def spark():
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java, which is not here: apt-get install default-jre-headless")
     del pyspark
+    # Spark hears Ctrl-C for the whole process, and would go on after its session has stopped.
+    heard = signal.getsignal(signal.SIGINT)
     from pyspark.sql import SparkSession
 
     session = (
@@ -132,6 +135,7 @@ def spark():
     )
     yield session
     session.stop()
+    signal.signal(signal.SIGINT, heard)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
