@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.workload import Workload
+from costplan.files.model_shape import record_at
+from costplan.files.suggestions import did_you_mean
 from costplan.plan.build import build_plan
 from costplan.plan.case import Case
 from costplan.plan.gather import Sources, gather
@@ -169,13 +171,21 @@ def change_workload(workload: Workload, settings: Sequence[Setting]) -> Workload
     try:
         return Workload.model_validate(tree)
     except ValidationError as error:
+        findings = error.errors(include_url=False)
         raise InputError(
-            Fault(
-                f"--set {'.'.join(str(step) for step in detail['loc'])}: {detail['msg']}",
-                advice="`costplan schema workload` lists what can stand there",
-            )
-            for detail in error.errors(include_url=False)
+            _word(detail["loc"], str(detail["type"]), detail["msg"]) for detail in findings
         ) from error
+
+
+def _word(path: tuple[int | str, ...], kind: str, said: str) -> Fault:
+    """Word what the checker found of a changed workload."""
+    where = f"--set {'.'.join(str(step) for step in path)}"
+    listed = "`costplan schema workload` lists what can stand there"
+    if kind != "extra_forbidden":
+        return Fault(f"{where}: {said}", advice=listed)
+    record = record_at(Workload, path[:-1])
+    near = did_you_mean(str(path[-1]), record.model_fields if record else ())
+    return Fault(f"{where}: there is no such key", advice=near or listed)
 
 
 def _apply(tree: dict[str, object], setting: Setting) -> None:

@@ -160,3 +160,12 @@ def test_a_range_or_a_sweep_that_does_nothing_is_refused(workload, tmp_path: Pat
     for text in ("requests=0.8:inf", "requests=nan:2", "ceilings.usd-=1:2:3"):
         with pytest.raises(InputError, match="is no"):
             (Range if "req" in text else Sweep).parse(text)
+
+
+def test_a_misspelt_key_is_answered_with_the_one_meant(workload):
+    """Advice names the key that stands nearest."""
+    with pytest.raises(InputError) as caught:
+        change_workload(workload, [Setting.parse("ceilings.uds=5")])
+    (fault,) = caught.value.faults
+    assert "there is no such key" in fault.message
+    assert "'usd'" in fault.advice
