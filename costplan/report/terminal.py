@@ -151,8 +151,8 @@ def _find_columns(plan: Plan, width: int) -> tuple[list[str], int]:
     headings = _headings(roomy=width >= WIDE)
     if width >= WIDE:
         return headings, WIDEST_NAME
-    labels = (len(label) for label, _ in _extra_amounts(plan))
-    names = max(2 + max((longest_piece(n.option) for n in plan.lines), default=0), *labels, 0, 0)
+    labels = [len(label) for label, _ in _extra_amounts(plan)]
+    names = max([0, *labels, *(2 + longest_piece(line.option) for line in plan.lines)])
     accuracy = max((len(_write_accuracy(line.accuracy)) for line in plan.lines), default=0)
     latency = max((len(_write_latency(line)) for line in plan.lines), default=0)
     sizes = dict(zip(headings, (8, 11, accuracy + 2, max(latency, 10) + 2, 5), strict=True))

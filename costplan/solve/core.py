@@ -118,13 +118,29 @@ def core_of(
 
 def granule(knapsack: Knapsack, filled: Filled, core: Core) -> float:
     """Return a number of which the gain of every change is a multiple; 0 when not known."""
-    goal = knapsack.problem.objective.goal
-    amount = quality(knapsack.problem) if goal is not Goal.COST else list_spend(knapsack.problem)
-    if goal is Goal.NET_VALUE or amount is None or len(core.option) == 0:
+    gained = gained_amount(knapsack)
+    if gained is None or len(core.option) == 0:
         return 0.0
-    gains = differences(amount, core.group, core.option, filled.options)
-    common = math.gcd(*gains.tolist()) if gains.dtype == object else int(np.gcd.reduce(gains))
-    return float(common) * float(10.0**-amount.exponent)
+    gains = differences(gained[0], core.group, core.option, filled.options)
+    return float(common_divisor(gains)) * float(10.0 ** -gained[0].exponent)
+
+
+def gained_amount(knapsack: Knapsack) -> tuple[Amount, int] | None:
+    """Return the amount that is made large, and -1 for a cost; None where two are mixed."""
+    goal = knapsack.problem.objective.goal
+    if goal is Goal.NET_VALUE:
+        return None
+    if goal is Goal.COST:
+        return list_spend(knapsack.problem), -1
+    amount = quality(knapsack.problem)
+    return None if amount is None else (amount, 1)
+
+
+def common_divisor(numbers: Units) -> int:
+    """Return the greatest common divisor; 0 where all are 0."""
+    if numbers.dtype == object:
+        return math.gcd(*numbers.tolist())
+    return int(np.gcd.reduce(numbers))
 
 
 def differences(amount: Amount, group: Ints, option: Ints, base: Ints) -> Units:

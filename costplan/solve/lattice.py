@@ -7,19 +7,16 @@ the grains that fit. Only whole ones fit; the bound of the slopes counts a part 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from costplan.solve.amounts import Amount, list_spend, quality
-from costplan.solve.core import Core, differences, units_left
+from costplan.solve.core import Core, common_divisor, differences, gained_amount, units_left
 from costplan.solve.decimals import Ints, Units
 from costplan.solve.fill import Filled
 from costplan.solve.knapsack import Knapsack
-from costplan.solve.problem import Goal
 
 SAMPLE = 2_000
 """Changes that are asked for a common rate, those that lose least."""
@@ -32,17 +29,13 @@ NEARLY = 1 - 1e-9
 """Part of the bound that counts, so that losses rounded in floats stay above it."""
 
 
-Gained = tuple[Amount, int]
-"""What is made large, and -1 where it is a cost."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Changes:
     """What each change of a core adds to gain and weight, in whole units."""
 
     group: Ints
     gain: Units
-    rise: Units
+    rise: Ints
 
 
 def least_loss(knapsack: Knapsack, filled: Filled, core: Core) -> float:
@@ -51,16 +44,18 @@ def least_loss(knapsack: Knapsack, filled: Filled, core: Core) -> float:
     It holds for plans made of the greedy one and changes of the core. For any rate from 0 to the
     slope of the next step, gain less rate * weight rises by whole grains and, by the duality of
     linear programs, by (slope - rate) * left at most, left being the capacity not used, of which
-    only what the rises have as a common divisor can be used.
+    only what the rises have as a common divisor can be used. Where weights were rounded it is 0.
     """
-    amount, left = _gained(knapsack), units_left(filled)
-    if amount is None or left <= 0 or len(core.option) == 0:
+    gained, left = gained_amount(knapsack), units_left(filled)
+    if gained is None or left <= 0 or len(core.option) == 0 or not core.exact:
         return 0.0
-    changes = _list_changes(knapsack, filled, core, amount)
-    per_unit = Fraction(1, 10 ** amount[0].exponent)
+    amount, sign = gained
+    gain = sign * differences(amount, core.group, core.option, filled.options)
+    changes = _Changes(core.group, gain, core.rise)
+    per_unit = Fraction(1, 10**amount.exponent)
     slope = Fraction(filled.slope) / (per_unit * 10**knapsack.amount.exponent)
     spare = _exceeding(changes, slope)
-    common = _common(changes.rise)
+    common = common_divisor(changes.rise)
     usable = left // common * common if common else 0
     least = Fraction(0)
     for rate in _list_rates(changes, np.argsort(core.loss, kind="stable")):
@@ -68,27 +63,9 @@ def least_loss(knapsack: Knapsack, filled: Filled, core: Core) -> float:
             continue
         room = (slope - rate) * usable + spare
         grain = _grain_of(changes, rate)
-        gained = room // grain * grain if grain else 0
-        least = max(least, slope * left - rate * usable - gained)
+        whole = room // grain * grain if grain else 0
+        least = max(least, slope * left - rate * usable - whole)
     return float(least * per_unit) * NEARLY
-
-
-def _gained(knapsack: Knapsack) -> Gained | None:
-    """Return the amount that is made large, with its sign; None where two are mixed."""
-    objective = knapsack.problem.objective
-    if objective.goal is Goal.NET_VALUE:
-        return None
-    if objective.goal is Goal.COST:
-        return list_spend(knapsack.problem), -1
-    amount = quality(knapsack.problem)
-    return None if amount is None else (amount, 1)
-
-
-def _list_changes(knapsack: Knapsack, filled: Filled, core: Core, gained: Gained) -> _Changes:
-    amount, sign = gained
-    gain = sign * differences(amount, core.group, core.option, filled.options)
-    rise = differences(knapsack.amount, core.group, core.option, filled.options)
-    return _Changes(core.group, gain, knapsack.sign * rise)
 
 
 def _exceeding(changes: _Changes, slope: Fraction) -> Fraction:
@@ -131,11 +108,4 @@ def _grain_of(changes: _Changes, rate: Fraction) -> Fraction:
     gain, rise = changes.gain, changes.rise
     if int(np.abs(gain).max()) * bottom + int(np.abs(rise).max()) * top > LONGEST:
         gain, rise = gain.astype(object), rise.astype(object)
-    return Fraction(_common(gain * bottom - rise * top), bottom)
-
-
-def _common(numbers: Units) -> int:
-    """Return the greatest common divisor; 0 where all are 0."""
-    if numbers.dtype == object:
-        return math.gcd(*numbers.tolist())
-    return int(np.gcd.reduce(numbers))
+    return Fraction(common_divisor(gain * bottom - rise * top), bottom)

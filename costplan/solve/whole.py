@@ -156,7 +156,7 @@ class _Tree:
         for c in node.fixed:
             reduced[self.knapsack.problem.first[c] : self.knapsack.problem.first[c + 1]] = -np.inf
         core, best = self._first_core(node.filled, reduced, distance, safe=safe)
-        least = least_loss(self.knapsack, node.filled, core) if core.exact else 0.0
+        least = least_loss(self.knapsack, node.filled, core)
         proven, made = search(
             core,
             best,
