@@ -25,3 +25,7 @@ def load_sibling(name: str) -> ModuleType:
         sys.modules[key] = module
         spec.loader.exec_module(module)
     return sys.modules[key]
+
+
+# Tests draw from it in decorators, before any fixture is there: `import solve_small`.
+load_sibling("small")

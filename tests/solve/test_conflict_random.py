@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from decimal import Decimal
 from itertools import combinations
-from pathlib import Path
 
 import pytest
+import solve_small as small
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,18 +15,6 @@ from costplan.solve.conflict import conflict_of, feasible, is_floor, moved
 from costplan.solve.least import least_of
 from costplan.solve.limits import class_limits, value_of, whole_limits, with_value, without
 
-
-def _small():
-    if "solve_small" not in sys.modules:
-        path = Path(__file__).with_name("small.py")
-        spec = importlib.util.spec_from_file_location("solve_small", path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["solve_small"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["solve_small"]
-
-
-small = _small()
 few = settings(
     max_examples=20,
     deadline=None,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+import solve_small as small
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -32,11 +30,6 @@ from costplan.solve.frontier import split_frontier, with_ceiling
 from costplan.solve.prices import prices
 from costplan.solve.room import chosen_solver
 from costplan.solve.why import Verdict, explain
-
-spec = importlib.util.spec_from_file_location("solve_small", Path(__file__).with_name("small.py"))
-small = sys.modules.setdefault("solve_small", importlib.util.module_from_spec(spec))
-if not hasattr(small, "everything"):
-    spec.loader.exec_module(small)
 
 some = settings(
     max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True

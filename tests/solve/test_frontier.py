@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +20,6 @@ from costplan.solve import (
 )
 from costplan.solve.frontier import frontier_points, split_frontier, with_ceiling
 from costplan.solve.prices import prices
-
-spec = importlib.util.spec_from_file_location("solve_small", Path(__file__).with_name("small.py"))
-small = sys.modules.setdefault("solve_small", importlib.util.module_from_spec(spec))
-if not hasattr(small, "everything"):
-    spec.loader.exec_module(small)
 
 
 def case(**changes):

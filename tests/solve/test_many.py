@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
+import solve_small as small
 from hypothesis import HealthCheck, given, settings
 
 from costplan.solve import DecimalColumn, Limits, Problem, Status, solve, verify
 from costplan.solve import highs as highs_module
-
-spec = importlib.util.spec_from_file_location("solve_small", Path(__file__).with_name("small.py"))
-small = sys.modules.setdefault("solve_small", importlib.util.module_from_spec(spec))
-if not hasattr(small, "everything"):
-    spec.loader.exec_module(small)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

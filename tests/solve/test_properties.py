@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
+import solve_small as small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from costplan.solve import Goal, Status, solve, verify
 from costplan.solve.frontier import split_frontier
 
-
-def _small():
-    if "solve_small" not in sys.modules:
-        path = Path(__file__).with_name("small.py")
-        spec = importlib.util.spec_from_file_location("solve_small", path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["solve_small"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["solve_small"]
-
-
-small = _small()
 few = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
