@@ -31,6 +31,11 @@ def write_usd(amount: Decimal | None, *, cents: bool | None = None) -> str:
     return f"{sign}${abs(rounded):,}"
 
 
+def write_cents(amount: Decimal) -> str:
+    """Write dollars in cents without their sign, for dense tables: "−2,752.79"."""
+    return write_usd(amount, cents=True).replace("$", "")
+
+
 def write_usd_column(amounts: Sequence[Decimal]) -> tuple[list[str], str]:
     """Write dollars of one column and their total, so that the rounded rows add up to it."""
     cents = sum(abs(amount) for amount in amounts) < WHOLE_FROM

@@ -31,6 +31,7 @@ from costplan.plan.model import (
     WorkloadRef,
 )
 from costplan.plan.naive import confess, take_at_word
+from costplan.plan.overrun import warn_of_overrun
 from costplan.plan.part import hold_quantity, is_usd
 from costplan.plan.problem import pose
 from costplan.plan.slider import find_before, list_bills
@@ -184,7 +185,8 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
     )
     warned = draft.model_copy(
         update={
-            "warnings": tuple(
+            "warnings": warn_of_overrun([(None, draft)])
+            + tuple(
                 list_warnings(draft, case, solved.allocation, sure=sure, fell_back=choice.fell_back)
             )
             + tuple(warn_of_held_out(checks))

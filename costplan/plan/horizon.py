@@ -12,6 +12,7 @@ from costplan.domain.money import total
 from costplan.plan.case import Case
 from costplan.plan.insight import Interval
 from costplan.plan.model import Baseline, Ceiling, Conflict, Plan, Totals, UsdInterval
+from costplan.plan.overrun import OVERRUN, warn_of_overrun
 from costplan.plan.stop import Before
 from costplan.plan.verdict import pronounce
 
@@ -65,7 +66,12 @@ def merge_plans(months: Sequence[str], plans: Sequence[Plan]) -> Plan:
             "prices": _once(_join(plan.prices for plan in plans)),
             "evidence": _once(_join(plan.evidence for plan in plans)),
             "assumptions": _merge_assumptions([plan.assumptions for plan in plans]),
-            "warnings": _once(_join(plan.warnings for plan in plans)),
+            "warnings": _once(
+                (
+                    *(() if broken else warn_of_overrun(list(zip(months, plans, strict=True)))),
+                    *(w for plan in plans for w in plan.warnings if w.code != OVERRUN),
+                )
+            ),
             "unknowns": tuple(
                 unknown.model_copy(update={"gain": unknown.gain * len(plans)})
                 for unknown in first.unknowns

@@ -84,6 +84,8 @@ class Track:
     """Why to plan again, by the rule; empty when there is no need."""
     notes: tuple[str, ...]
     """What the reader must know."""
+    elsewhere: str | None = None
+    """What it means that days lie outside the plan's period; None where all lie in it."""
 
     @property
     def days_covered(self) -> Decimal:
@@ -248,6 +250,7 @@ def _add_up(
         unpriced=tuple(f"{one.task_class}: {model}" for one in classes for model in one.unpriced),
         again=tuple(judge(plan_usd, usd, classes, projected, ceiling)),
         notes=tuple(dict.fromkeys([*_notes(plan, actuals, classes, options), *actuals.notes])),
+        elsewhere=_say_elsewhere(plan, list(actuals.days)),
     )
 
 
@@ -286,7 +289,6 @@ def _notes(
 
 def _say_days(plan: Plan, actuals: Actuals) -> Iterator[str]:
     """Say what is odd in the days covered."""
-    days = list(actuals.days)
     if actuals.missing_days:
         named = ", ".join(day.isoformat() for day in actuals.missing_days[:_MOST_NAMED])
         yield (
@@ -297,12 +299,19 @@ def _say_days(plan: Plan, actuals: Actuals) -> Iterator[str]:
     if len({start for start, _ in ends.values()}) > 1 or len({e for _, e in ends.values()}) > 1:
         said = ", ".join(f"{source} from {a} to {b}" for source, (a, b) in ends.items())
         yield f"the sources do not cover the same days: {said}; the plan is taken for all of them"
+
+
+def _say_elsewhere(plan: Plan, days: Sequence[dt.date]) -> str | None:
+    """Say that days lie outside the period of a plan, whose volumes and prices are then taken."""
     if any(line.month for line in plan.lines):
-        return
+        return None
     start = dt.date.fromisoformat(plan.workload.starts)
     end = end_period(start, plan.workload.period)
-    if days[0] < start or days[-1] > end:
-        yield (
-            f"the plan is for {start} to {end}; its volumes and prices are taken for these days "
-            "alike"
-        )
+    first, last = min(days), max(days)
+    if start <= first and last <= end:
+        return None
+    which = "Not the plan's days" if last < start or first > end else "Not only the plan's days"
+    return (
+        f"{which}: the plan is for {start} to {end}, the files are for {first} to {last}; its "
+        "volumes and prices are taken for them alike."
+    )

@@ -20,8 +20,14 @@ LARGEST = 1e15
 """Largest number that is drawn."""
 TICK = 10
 """Columns between two marks of the horizontal axis."""
+ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+"""Steps of an axis, times a power of ten."""
+LARGE = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
+"""Dollars from which marks are short, and the letter they get."""
 MARGIN = 18
-"""Columns that the vertical axis takes."""
+"""Columns that the vertical axis takes, and the last mark of the horizontal one."""
+AXIS = 13
+"""Columns before the first mark."""
 
 
 def draw_frontier(plan: Plan, width: int) -> Text:
@@ -57,14 +63,15 @@ def draw_curve(
     if any(abs(number) > LARGEST for point in (*points, *marks) for number in point):
         return Text(f"{title}: too large to draw")
     figure = plotille.Figure()
-    figure.width, figure.height = max(width - MARGIN, 20), height
+    figure.height = height
     figure.with_colors = False
     figure.x_label, figure.y_label = "", ""
     figure.origin = False
     xs, ys = zip(*points, *marks, strict=True)
-    columns = max(2, figure.width // TICK)
+    last = len(_write_x(2 * max(xs), dollars=dollars))
+    step, columns = _divide(max(xs), max(2, (width - max(MARGIN, AXIS + last)) // TICK))
     figure.width = columns * TICK
-    figure.set_x_limits(0, _round_step(max(xs) / columns) * columns)
+    figure.set_x_limits(0, step * columns)
     low, high = min(ys), max(ys)
     pad = max((high - low) * 0.05, 0.5 if percent else abs(high) * 0.001)
     top = high + pad
@@ -78,15 +85,20 @@ def draw_curve(
     return Text("\n".join([title, *lines]))
 
 
-def _round_step(least: float) -> float:
-    """Give the smallest round number, 1, 2, 2.5 or 5 times a power of ten, that is no less."""
-    if least <= 0:
-        return 1.0
+def _divide(most: float, columns: int) -> tuple[float, int]:
+    """Divide an axis into round steps, and leave out those of its columns that nothing reaches."""
+    if most <= 0:
+        return 1.0, columns
+    least = most / columns
     power = 10.0 ** math.floor(math.log10(least))
-    return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= least * (1 - 1e-9))
+    step = next(m * power for m in ROUND if m * power >= least * (1 - 1e-9))
+    return step, max(2, math.ceil(most / step * (1 - 1e-9)))
 
 
 def _write_x(x: float, *, dollars: bool) -> str:
     if not dollars:
         return write_count(round(x))
+    for unit, letter in LARGE:
+        if x >= unit:  # written out, it would run into the next mark
+            return f"${x / unit:.6g}{letter}"
     return write_usd(Decimal(repr(round(x, 2 if x < 10 else 0))))

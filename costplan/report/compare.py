@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.figures import (
     UNKNOWN,
+    write_cents,
     write_change,
     write_count,
     write_percent,
@@ -177,7 +178,7 @@ def _class_table(found: Comparison, cents: Cents) -> RenderableType:
         table.add_row(
             Text(name),
             Text(_say_choice(change)),
-            *(f"{amount:,.2f}" for amount in (old, *steps, new)),
+            *map(write_cents, (old, *steps, new)),
         )
     if len(rows) > MOST_CLASSES:
         table.caption = f"{MOST_CLASSES} of {len(rows)} classes; --json has all"

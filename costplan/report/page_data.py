@@ -12,7 +12,8 @@ from costplan.plan.insight import Considered
 from costplan.plan.model import Plan
 from costplan.plan.retrace import shared_limits
 from costplan.plan.stop import Pick
-from costplan.report.page_tables import FATES, NAMES, Table, list_options, plan_picks
+from costplan.report.page_tables import FATES, Table, list_options, plan_picks
+from costplan.report.plan_tables import BASELINE_WORDS
 
 MOST_OPTIONS = 60_000
 """Options that the page draws; of larger plans those in reach of the choice only."""
@@ -54,7 +55,12 @@ def pack(plan: Plan, tables: Iterable[Table]) -> str:
         "plan": _pack_plan(plan, options, len(units), unit_places),
         "frontier": _pack_frontier(plan),
         "rivals": [
-            {"name": NAMES[b.name], "usd": _cents(b.usd), "accuracy": b.accuracy, "value": b.value}
+            {
+                "name": BASELINE_WORDS[b.name],
+                "usd": _cents(b.usd),
+                "accuracy": b.accuracy,
+                "value": b.value,
+            }
             for b in plan.baselines
             if b.usd is not None
         ],

@@ -21,18 +21,12 @@ from costplan.domain.money import round_to_foot
 from costplan.plan.insight import Accuracy, Considered
 from costplan.plan.model import Line, Plan
 from costplan.plan.stop import Pick
+from costplan.report.plan_tables import BASELINE_WORDS, say_kept
 
 MOST_ROWS = 100
 """Rows of a table that stand in the page itself; longer ones are turned page by page."""
 MOST_STATIC_OPTIONS = 2_000
 """Options whose curves have tables in the page itself."""
-NAMES = {
-    "cheapest": "cheapest",
-    "best_single": "best single option",
-    "class_blind_mix": "best class-blind mix",
-    "highest_effort": "highest effort",
-    "today": "today",
-}
 FATES = {
     "chosen": "chosen",
     "hull": "in reach",
@@ -238,7 +232,7 @@ def tabulate_limits(plan: Plan) -> Iterator[Table]:
         columns = make_columns("What stands in the way", then=("Would have to give by",))
         yield Table("Limits that cannot hold together.", columns, rows)
     rows = [
-        [NAMES[b.name], b.detail, "yes" if b.feasible else "no", write_usd(b.usd, cents=True),
+        [BASELINE_WORDS[b.name], b.detail, say_kept(b), write_usd(b.usd, cents=True),
          write_percent(b.accuracy), write_value(b.value, plan.value_unit)]
         for b in plan.baselines
     ]  # fmt: skip

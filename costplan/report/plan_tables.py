@@ -16,6 +16,7 @@ from costplan.domain.figures import (
     write_value,
 )
 from costplan.plan.model import Baseline, Ceiling, Plan
+from costplan.plan.overrun import OVERRUN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -72,6 +73,9 @@ def list_ceilings(plan: Plan, width: int) -> Iterator[RenderableType]:
     yield table
     yield from _list_prices(plan, shown)
     yield f"{said}."
+    yield from (
+        f"{w.message[0].upper()}{w.message[1:]}." for w in plan.warnings if w.code == OVERRUN
+    )
     if low != high and plan.confidence and _keeps_margin(plan):
         sure = write_percent(plan.confidence, 0)
         given = ", should requests take as many tokens" if totals.usd_borrowed else ""
@@ -148,6 +152,13 @@ def list_baselines(plan: Plan, width: int) -> Iterator[RenderableType]:
     yield table
     for rival in () if roomy else plan.baselines:
         yield Padding(Text(f"{BASELINE_WORDS[rival.name]}: {rival.detail}"), (0, 0, 0, 2))
+
+
+def say_kept(baseline: Baseline) -> str:
+    """Say whether a simple way keeps every limit; one that cannot be formed is no plan at all."""
+    if baseline.usd is None:
+        return "cannot be formed"
+    return "yes" if baseline.feasible else "no"
 
 
 def _baseline_cells(rival: Baseline, unit: str) -> list[str]:

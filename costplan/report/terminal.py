@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from costplan.domain.figures import (
 )
 from costplan.plan.insight import Accuracy
 from costplan.plan.model import Line, Plan
+from costplan.plan.overrun import OVERRUN
 from costplan.report.names import break_name, longest_piece
 from costplan.report.plan_tables import list_baselines, list_ceilings
 
@@ -59,8 +60,9 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
 
             yield from list_months_table(plan)
         else:
-            yield _class_table(plan, width)
-            if width < WIDE and "Ev." in _find_columns(plan, width)[0]:
+            kept, names = _find_columns(plan, width)
+            yield _class_table(plan, kept, names, roomy=width >= WIDE)
+            if "Ev." in kept:
                 yield "Ev.: how good the evidence is: " + _explain_marks(plan)
             from costplan.report.policies import list_policies
 
@@ -79,8 +81,9 @@ def _parts(plan: Plan, width: int) -> Iterable[RenderableType]:
 
         yield draw_frontier(plan, width)
         yield ""
-    if plan.warnings:
-        yield from _list("Warnings", _warnings(plan))
+    warnings = list(_warnings(plan))
+    if warnings:
+        yield from _list("Warnings", warnings)
     yield _footer(plan)
 
 
@@ -115,13 +118,12 @@ def _list(title: str, items: Iterable[str]) -> Iterable[RenderableType]:
     yield ""
 
 
-def _class_table(plan: Plan, width: int) -> RenderableType:
+def _class_table(plan: Plan, kept: Sequence[str], names: int, *, roomy: bool) -> RenderableType:
+    """Show each class's choices; `kept` are the columns, `names` the room of a name."""
     from rich import box
     from rich.table import Table
 
-    roomy = width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    kept, names = _find_columns(plan, width)
     if roomy:
         table.add_column("Class", overflow="fold", max_width=26)
         table.add_column("Choice", overflow="fold", max_width=WIDEST_NAME)
@@ -280,7 +282,12 @@ def _write_period(plan: Plan) -> str:
 
 def _warnings(plan: Plan) -> Iterable[str]:
     for warning in plan.warnings:
-        yield f"{warning.task_class}: {warning.message}" if warning.task_class else warning.message
+        if warning.code != OVERRUN:  # it stands beside the bill
+            yield (
+                f"{warning.task_class}: {warning.message}"
+                if warning.task_class
+                else warning.message
+            )
 
 
 def _explain_infeasible(plan: Plan) -> Iterable[RenderableType]:

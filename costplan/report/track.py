@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
-from costplan.domain.figures import UNKNOWN, write_count, write_percent, write_usd
+from costplan.domain.figures import UNKNOWN, write_cents, write_count, write_percent, write_usd
 from costplan.domain.money import CENT, EXACT, round_to_foot, round_to_unit, total
 from costplan.plan.track import Track
 from costplan.plan.track_again import RULE
@@ -87,6 +87,8 @@ def write_track(found: Track, *, as_json: bool) -> None:
         sys.stdout.write(dump(_facts(found, cents)))
         return
     console = open_console()
+    if found.elsewhere is not None:
+        console.print(found.elsewhere, style="bold yellow", markup=False)
     console.print(say_verdict(found), style="bold", markup=False)
     console.print(_say_cover(found), markup=False)
     if round_to_unit(found.estimated_usd):
@@ -178,7 +180,7 @@ def _class_table(found: Track, cents: Cents) -> RenderableType:
     for one, row in rows[:MOST_CLASSES]:
         name = one.task_class if one.planned else f"{one.task_class} (not planned)"
         cells = (row.plan, *row.steps, row.usd)
-        table.add_row(Text(name), _say_requests(one), *(f"{usd:,.2f}" for usd in cells))
+        table.add_row(Text(name), _say_requests(one), *map(write_cents, cells))
     if len(rows) > MOST_CLASSES:
         table.caption = f"{MOST_CLASSES} of {len(rows)} classes; --json has all"
     return table
@@ -232,6 +234,7 @@ def _facts(found: Track, cents: Cents) -> dict[str, object]:
             "days": float(found.days_covered),
             "missing_days": [day.isoformat() for day in found.missing_days],
             "portion_of_plan": float(found.portion),
+            "within_plan": found.elsewhere is None,
         },
         "files": list(found.files),
         "class_by": dict(found.class_by),
@@ -249,7 +252,7 @@ def _facts(found: Track, cents: Cents) -> dict[str, object]:
         if found.projected_usd is None
         else round_to_unit(found.projected_usd),
         "plan_again": {"advised": bool(found.again), "reasons": list(found.again), "rule": RULE},
-        "notes": list(found.notes),
+        "notes": [*([] if found.elsewhere is None else [found.elsewhere]), *found.notes],
     }
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from costplan.domain.money import round_to_unit
 from costplan.plan.model import Plan
 from costplan.report.finance import FinanceTable
+from costplan.report.plan_tables import say_kept
 
 Cells = tuple[tuple[str, str | Decimal | float | int | dt.date | None], ...]
 """Cells of one row: name of the format, and the value."""
@@ -65,7 +66,7 @@ def _baselines(plan: Plan) -> Iterator[Cells]:
             ("usd", None if rival.usd is None else round_to_unit(rival.usd)),
             ("share", rival.accuracy),
             ("number", rival.value),
-            ("text", "yes" if rival.feasible else "no"),
+            ("text", say_kept(rival)),
             ("text", rival.detail),
         )
     yield _BLANK

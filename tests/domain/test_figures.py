@@ -180,3 +180,11 @@ def test_periods_are_words() -> None:
 def test_a_shortfall_is_never_written_as_nothing(name, amount, written):
     """What a limit lacks is written in its unit, and what no figure shows is said to be less."""
     assert figures.write_shortfall(name, Decimal(amount)) == written
+
+
+@given(st.decimals(-(10**9), 10**9, places=2))
+def test_cents_in_dense_tables_have_the_sign_that_dollars_have(amount):
+    """A cell without the dollar sign is otherwise written as dollars are: one minus everywhere."""
+    cell = figures.write_cents(amount)
+    assert cell == figures.write_usd(amount, cents=True).replace("$", "")
+    assert "-" not in cell

@@ -117,3 +117,34 @@ def test_half_of_the_borrowed_parts_are_within_the_factor():
     dice = np.random.default_rng(5)
     off = np.abs(dice.normal(0, math.hypot(BORROWED_LEVEL, BORROWED_OPTION), 50_000))
     assert abs(np.median(np.exp(off)) - borrowed_factor()) < 0.05
+
+
+def overruns(made) -> list[str]:
+    """Read what the plan says about the end of its bill."""
+    return [w.message for w in made.warnings if w.code == "bill_may_pass_ceiling"]
+
+
+def test_a_bill_that_may_end_above_its_ceiling_says_by_how_much(plan):
+    """The dollars said are the end of the plan's own interval, and its distance to the ceiling."""
+    made = plan()
+    high = made.totals.usd_interval.high
+    assert high > 20
+    assert overruns(made) == [
+        f"the bill may end at ${high}, ${high - 20} above the ceiling of $20, should requests take "
+        "other token counts than the benchmarks did"
+    ]
+
+
+def test_no_overrun_is_said_where_there_is_none(plan):
+    """Nothing is said of stated tokens, of a ceiling beyond the interval, or of none at all."""
+    assert not overruns(plan(evidence={"reasoning_scale": 1}))
+    assert not overruns(plan(keys={"ceilings": {"usd": 10_000}}))
+    assert not overruns(plan(keys={"ceilings": {}}))
+
+
+def test_months_say_their_furthest_overrun_once(plan):
+    """Each month has its own ceiling: how many may pass it, and the month that goes furthest."""
+    keys = {"horizon": {"start": "2026-12", "months": 3}, "starts": None, "ceilings": {"usd": 20},
+            "seasonality": {"12": 0.5}}  # fmt: skip
+    (said,) = overruns(plan(keys=keys))
+    assert "in 3 of 3 months, the furthest in 2027-01: at $" in said

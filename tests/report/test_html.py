@@ -15,6 +15,7 @@ from finance_plans import NASTY, make_line, make_plan, mixed_plan, nasty_plan, y
 from costplan.domain.figures import write_percent, write_usd
 from costplan.plan.build import build_plan
 from costplan.plan.load import load
+from costplan.plan.model import Baseline
 from costplan.plan.retrace import add_stops
 from costplan.report.html import ASSETS, write_page
 
@@ -395,3 +396,20 @@ def test_a_page_of_many_lines_is_small():
     """5,000 classes over 12 months stay below 15 MB; here a fifth of them below a fifth."""
     shell = len(write_page(mixed_plan()))
     assert len(write_page(year_plan(classes=1_000))) - shell < 15_000_000 / 5
+
+
+def test_ways_that_cannot_be_formed_are_not_said_to_break_limits(show):
+    """Of a simple way that is no plan, the page says so where others keep or break the limits."""
+    plan = mixed_plan()
+    rivals = [
+        {"name": "cheapest", "usd": "5", "accuracy": 0.4, "value": 9.0, "feasible": True,
+         "detail": "each class at its cheapest option"},
+        {"name": "highest_effort", "usd": "50", "accuracy": 0.9, "value": 99.0, "feasible": False,
+         "detail": "breaks usd"},
+        {"name": "best_single", "usd": None, "accuracy": None, "value": None, "feasible": False,
+         "detail": "no option is offered to every class"},
+    ]  # fmt: skip
+    seen = show(plan.model_copy(update={"baselines": tuple(map(Baseline.model_validate, rivals))}))
+    assert column(seen.page, "Simple ways", "Keeps every limit") == [
+        "yes", "no", "cannot be formed",
+    ]  # fmt: skip

@@ -152,3 +152,32 @@ def test_the_check_fails_above_the_limit_and_where_spend_is_unknown() -> None:
     assert say_excess(exact, Decimal("0.1"), percent=False) is not None
     lost = Cell("litellm", "a", "own", None, 5, *[Decimal(1)] * 3, None, Decimal(0))
     assert "cannot be judged" in (say_excess(run(lost), Decimal(50), percent=True) or "")
+
+
+def test_other_days_than_the_plans_lead(capsys: pytest.CaptureFixture[str]) -> None:
+    """Days outside the plan's period come before the verdict, days inside it say nothing."""
+    within = run(spent("a", 10, "9.99", 9, 0, 9))
+    assert within.elsewhere is None
+    march = {day.replace(month=3): part for day, part in DAYS.items()}
+    half = {day + dt.timedelta(days=15): part for day, part in DAYS.items()}
+    plan = make_plan([make_line("a")])
+    cells = (spent("a", 10, "9.99", 9, 0, 9),)
+    for days, words in ((march, "Not the plan's days"), (half, "Not only the plan's days")):
+        actuals = Actuals(cells, ("f",), {"litellm": SPAN}, days, (), {"litellm": "task"}, {}, ())
+        found = track(plan, actuals)
+        write_track(found, as_json=False)
+        assert capsys.readouterr().out.startswith(words)
+        write_track(found, as_json=True)
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["notes"][0].startswith(words)
+        assert facts["span"]["within_plan"] is False
+
+
+def test_classes_lose_dollars_with_the_sign_that_totals_have(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One minus in the bridge and in the table of classes."""
+    write_track(run(spent("a", 1, "0.01", 9, 0, 9)), as_json=False)
+    text = capsys.readouterr().out
+    assert "−$" in text
+    assert " -" not in text

@@ -84,7 +84,7 @@
     return plot({
       width, height: Math.round(Math.max(260, Math.min(400, width * 0.5))), marks,
       marginLeft: 56, marginBottom: 42, marginRight: 24,
-      x: { label: `Dollars ${data.per}`, tickFormat: (d) => "$" + coarse.format(d), ticks: width / 90, nice: true },
+      x: { label: `Dollars ${data.per}`, tickFormat: (d) => "$" + coarse.format(d), ticks: width / 90, domain: [0, most * 1.02 || 1] },
       y: {
         label: measured[measure].label, grid: true, nice: true, percent: measured[measure].percent,
         tickFormat: measured[measure].percent ? undefined : (d) => (data.value_unit === "usd" ? "$" : "") + coarse.format(d),
