@@ -20,12 +20,16 @@ _WHEN_EMPTY = "`costplan init` writes a workload to start from"
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something in a workload that has no effect and may be a slip."""
+    """Something in a workload that may be a slip, though it can be planned with."""
 
     message: str
-    """What has no effect, in one clause."""
+    """What is doubtful, in one clause."""
     path: str
     """Where: "ceilings.teams.search"."""
+    code: str = "no_effect"
+    """Kind of doubt, for machines: "no_effect", or "odd_latency"."""
+    task_class: str | None = None
+    """The class it is about."""
 
 
 def load_workload(
@@ -82,7 +86,7 @@ def _own_files(view: View, missing: list[Fault]) -> tuple[dict[str, list[Path]],
 
 
 def find_doubts(workload: Workload) -> tuple[Doubt, ...]:
-    """List what a workload says without effect: ceilings on absent teams, pools nobody uses."""
+    """List what a workload says without effect, and latencies that are hardly meant."""
     teams = {task.team for task in workload.classes}
     pools = {option.pool for task in workload.classes for option in task.options}
     doubts = [
@@ -96,5 +100,19 @@ def find_doubts(workload: Workload) -> tuple[Doubt, ...]:
         Doubt(f"no option uses the pool '{name}': it is never bought", f"pools.{name}")
         for name in workload.pools
         if name not in pools
+    ]
+    doubts += [
+        Doubt(
+            f"p95_latency_s {option.p95_latency_s.normalize():f} of option '{option.name}' is "
+            f"below its mean_latency_s {option.mean_latency_s.normalize():f}: are they swapped?",
+            f"classes.{task.name}.options.{option.name}",
+            "odd_latency",
+            task.name,
+        )
+        for task in workload.classes
+        for option in task.options
+        if option.p95_latency_s is not None
+        and option.mean_latency_s is not None
+        and option.p95_latency_s < option.mean_latency_s
     ]
     return tuple(doubts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 
 from costplan.domain.errors import Fault
 from costplan.files.document import Path
@@ -122,5 +123,24 @@ def _tokens(view: View) -> Iterator[Fault]:
                 yield view.fault(option, message, "state tokens_per_request")
 
 
-RULES: tuple[Rule, ...] = (_same_names, _worth, _teams, _pools, _latencies, _tokens)
+def _allowed_and_denied(view: View) -> Iterator[Fault]:
+    """A model that a class allows and denies is in no plan of it: one of the two is a slip."""
+    for task in view.classes:
+        denied = [text for _, text in view.texts((*task, "models", "deny"))]
+        for path, name in view.texts((*task, "models", "allow")):
+            by = next((pattern for pattern in denied if fnmatchcase(name, pattern)), None)
+            if by is not None:
+                line = "" if by == name else f" by '{by}'"
+                yield view.fault(path, f"'{name}' is allowed here and denied{line}", "take one out")
+
+
+RULES: tuple[Rule, ...] = (
+    _same_names,
+    _worth,
+    _teams,
+    _pools,
+    _latencies,
+    _tokens,
+    _allowed_and_denied,
+)
 """Every rule; a new one is a function and its name here."""

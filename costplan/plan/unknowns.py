@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from costplan.domain.estimate import Grade
 from costplan.domain.option import Option
-from costplan.plan.case import Case, ClassCase
+from costplan.plan.case import Case, ClassCase, value_unit
 from costplan.plan.insight import Unknown
 
 if TYPE_CHECKING:
@@ -57,7 +58,18 @@ def find_unknowns(case: Case, value: float, value_per_usd: float) -> list[Unknow
         and (stake := _find_stake(case, part, value_per_usd)) is not None
     ]
     stakes.sort(key=lambda stake: (-stake.gain, stake.part.task.name))
-    return [_write(stake) for stake in stakes[:MOST] if stake.gain > WORTHWHILE * abs(value)]
+    known = (_write(stake) for stake in stakes if stake.gain > WORTHWHILE * abs(value))
+    return list(islice((unknown for unknown in known if _pays(case, unknown)), MOST))
+
+
+def _pays(case: Case, unknown: Unknown) -> bool:
+    """Tell whether knowing may bring more than asking costs; always where not in dollars."""
+    if case.workload.objective.maximize == "accuracy" or value_unit(case) != "usd":
+        return True
+    planned = len({part.month for part in case.classes})
+    horizon = case.workload.horizon
+    times = 1 if horizon is None else max(1, horizon.months // planned)
+    return unknown.gain * times > float(unknown.usd)
 
 
 def _find_stake(case: Case, part: ClassCase, value_per_usd: float) -> _Stake | None:

@@ -147,7 +147,7 @@ def list_warnings(
     ]
     said += _warn_of_prices(case, allocation)
     said += [
-        PlanWarning(code="no_effect", task_class=None, message=doubt.message)
+        PlanWarning(code=doubt.code, task_class=doubt.task_class, message=doubt.message)
         for doubt in find_doubts(case.workload)
     ]
     said += [

@@ -108,7 +108,7 @@ def read_questions(
     known: dict[tuple[str, str], int] = {}
     questions = []
     for row in plain:
-        question = _question(row, rules, default_class, classes, reading)
+        question = _question(row, rules, default_class, reading)
         if question is None:
             continue
         if question.key in known:
@@ -118,11 +118,37 @@ def read_questions(
             continue
         known[question.key] = row.line
         questions.append(question)
+    if classes:
+        _fault_strange(questions, classes, reading)
     if not plain and not reading.faults:
         reading.fault(1, "the file holds no question")
     if reading.faults:
         raise InputError(reading.faults)
     return tuple(questions)
+
+
+def _fault_strange(questions: Sequence[Question], classes: Sequence[str], reading: Reading) -> None:
+    """Fault each class that the workload lacks once, or all at once where it has none of them."""
+    strange: dict[str, list[int]] = {}
+    for question in questions:
+        if question.task_class and question.task_class not in classes:
+            strange.setdefault(question.task_class, []).append(question.line)
+    known = f"the workload has {join_names(classes)}"
+    advices = {name: did_you_mean(name, classes) for name in strange}
+    if len(strange) > 1 and not any(advices.values()) and _count(strange) == len(questions):
+        first = min(lines[0] for lines in strange.values())
+        message = f"the questions are for {join_names(list(strange))}, none for the workload"
+        reading.fault(first, message, path="class", advice=known)
+        return
+    for name, lines in strange.items():
+        message = f"the workload has no class '{name}'"
+        if len(lines) > 1:
+            message += f", which {len(lines)} questions are for"
+        reading.fault(lines[0], message, path="class", advice=advices[name] or known)
+
+
+def _count(lines: dict[str, list[int]]) -> int:
+    return sum(map(len, lines.values()))
 
 
 def _take_rules(rows: Iterable[Row], reading: Reading) -> tuple[dict[str, ClassRule], list[Row]]:
@@ -182,7 +208,6 @@ def _question(
     row: Row,
     rules: dict[str, ClassRule],
     default_class: str | None,
-    classes: Sequence[str],
     reading: Reading,
 ) -> Question | None:
     """Make a question of a row; None when it has a fault."""
@@ -194,10 +219,6 @@ def _question(
     if task_class is None:
         advice = "name the task class that the question stands for"
         reading.fault(row.line, "'class' is missing", path="class", advice=advice)
-    elif classes and task_class not in classes:
-        advice = did_you_mean(task_class, classes) or f"known: {join_names(classes)}"
-        message = f"the workload has no class '{task_class}'"
-        reading.fault(row.line, message, path="class", advice=advice)
     rule = rules.get(task_class or "")
     system, messages = _messages(checked, row.line, reading)
     grader = checked.grader or (rule.grader if rule else None)

@@ -48,15 +48,50 @@ def find_class(plan: Plan, task_class: str) -> str:
 
     A plan without any class, an infeasible one, cannot tell: the name is taken as it is.
     """
-    kept = [item.task_class for item in plan.considered]
-    if plan.workload.months > 1:
-        kept = [MONTH.sub("", name) for name in kept]
-    names = list(dict.fromkeys(kept + [line.task_class for line in plan.lines]))
+    names = list_classes(plan)
     if task_class in names or not names:
         return task_class
     near = get_close_matches(task_class, names, n=1)
     said = f"did you mean {near[0]!r}?" if near else f"the plan has {', '.join(names[:10])}"
     raise InputError([Fault(f"the plan has no class {task_class!r}", advice=said)])
+
+
+def list_classes(plan: Plan) -> list[str]:
+    """List the classes of a plan, those that it can explain at once first."""
+    kept = [item.task_class for item in plan.considered]
+    if plan.workload.months > 1:
+        kept = [MONTH.sub("", name) for name in kept]
+    return list(dict.fromkeys(kept + [line.task_class for line in plan.lines]))
+
+
+def write_classes(plan: Plan, file: str, *, as_json: bool) -> None:
+    """Print the classes that can be explained with what each does, or JSON.
+
+    Raises InputError for a plan without any class, an infeasible one.
+    """
+    names = list_classes(plan)
+    if not names:
+        said = "the plan has no class to list: no plan keeps every limit"
+        raise InputError([Fault(said, advice="name a class of the workload")])
+    options: dict[str, dict[str, None]] = {name: {} for name in names}
+    for line in plan.lines:
+        options[line.task_class][line.option] = None
+    if as_json:
+        facts = [{"class": name, "options": list(of)} for name, of in options.items()]
+        sys.stdout.write(dump({"classes": facts}))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    console = open_console()
+    console.print(f"{len(names):,} classes; `costplan explain {file} CLASS` tells of one:",
+                  style="bold", markup=False)  # fmt: skip
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(overflow="fold")
+    grid.add_column()
+    for name, of in options.items():
+        grid.add_row(Text(name), Text(" + ".join(of)))
+    console.print(grid)
 
 
 def write_explanation(plan: Plan, found: Explained, *, as_json: bool) -> None:

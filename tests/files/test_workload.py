@@ -579,3 +579,36 @@ def test_the_full_workload_loads(folder: Path):
     """The workload that the garbage starts from uses every section and is sound."""
     workload = load(folder, FULL)
     assert set(workload.model_fields_set) >= {"pools", "contracts", "prices", "hosts", "starts"}
+
+
+def test_a_p95_below_its_mean_is_doubted(folder: Path):
+    """Seconds in the wrong places are no fault, as they may be true, but are told."""
+    said = """\
+name: x
+classes:
+  - name: triage
+    requests: 9
+    options:
+      - {name: small, accuracy: 0.8, usd_per_request: 0.1, mean_latency_s: 9, p95_latency_s: 2.50}
+      - {name: large, accuracy: 0.9, usd_per_request: 0.2, mean_latency_s: 9, p95_latency_s: 9}
+"""
+    (doubt,) = find_doubts(load(folder, said))
+    assert (doubt.code, doubt.path) == ("odd_latency", "classes.triage.options.small")
+    assert "p95_latency_s 2.5 of option 'small' is below its mean_latency_s 9" in doubt.message
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "message"),
+    [
+        ("[o3]", "[o3]", "'o3' is allowed here and denied"),
+        ('[gpt-5, "claude-*"]', '["gpt-*"]', "'gpt-5' is allowed here and denied by 'gpt-*'"),
+        ('["gpt-*"]', "[gpt-5]", None),
+    ],
+)
+def test_a_model_is_not_allowed_and_denied(folder: Path, allow, deny, message):
+    """What a class allows by name it cannot deny; a pattern may lose a part."""
+    text = with_class(f", models: {{allow: {allow}, deny: {deny}}}")
+    if message is None:
+        assert load(folder, text).classes[0].models.deny == ("gpt-5",)
+        return
+    assert [fault.message for fault in faults_of(folder, text)] == [message]

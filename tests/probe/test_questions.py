@@ -259,6 +259,32 @@ def test_every_fault_is_said_at_once_and_in_its_line(tmp_path):
     assert said[14] == "'setting' is missing"
 
 
+def test_questions_for_other_classes_are_one_fault(tmp_path):
+    """A class that the workload lacks is told once, with what the workload has or likely means."""
+    rows = [f'{{"class": "sums", "prompt": "{n}?", "target": {n}}}' for n in range(24)]
+    path = written(tmp_path, "q.jsonl", "\n".join(rows))
+    with pytest.raises(InputError) as caught:
+        read_questions(path, classes=["triage", "contracts"])
+    (fault,) = caught.value.faults
+    assert fault.message == "the workload has no class 'sums', which 24 questions are for"
+    assert (fault.line, fault.advice) == (1, "the workload has 'triage' and 'contracts'")
+    with pytest.raises(InputError) as caught:
+        read_questions(path, classes=["sum", "contracts"])
+    assert caught.value.faults[0].advice == "did you mean 'sum'?"
+
+
+def test_a_file_for_another_workload_is_one_fault(tmp_path):
+    """Where no class of the file is the workload's, one fault names those of both."""
+    rows = [f'{{"class": "{name}", "prompt": "{name}?", "target": 1}}' for name in "abcabc"]
+    rows = [row.replace("?", f"? {n}") for n, row in enumerate(rows)]
+    path = written(tmp_path, "q.jsonl", "\n".join(rows))
+    with pytest.raises(InputError) as caught:
+        read_questions(path, classes=["triage", "contracts"])
+    (fault,) = caught.value.faults
+    assert fault.message == "the questions are for 'a', 'b' and 'c', none for the workload"
+    assert fault.advice == "the workload has 'triage' and 'contracts'"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
