@@ -24,6 +24,10 @@ NEARLY = 1 - 1e-3
 WIDTHS = (2**10, 2**13, 2**16, 2**19)
 """States kept per class, in one attempt after the other."""
 MAX_NODES = 40_000_000
+SPAN_STATES = 2**14
+"""States that several classes at once may make."""
+COMPLETE_EVERY = 64
+"""Classes after which states are completed again, at the latest."""
 
 
 def first_guess(core: Core, room: float) -> Best:
@@ -121,6 +125,7 @@ class _Layers:
         self.offsets: list[int] = [1]
         self.parents: list[Ints] = []
         self.changes: list[Ints] = []
+        self.by_rise: Ints | None = None
         self._order(kept)
 
     def _order(self, kept: Ints) -> None:
@@ -138,6 +143,7 @@ class _Layers:
         self.kept = kept[order]
         sizes = np.bincount(rank[where], minlength=len(nearest))
         self.ends = np.concatenate([[0], np.cumsum(sizes)])
+        self.place = np.repeat(np.arange(len(sizes)), sizes)
         rise, ratio = rise[order], ratio[order]
         self.least = _suffix_least(loss[order], self.ends)
         self.up = _suffix_least(np.where(rise > 0, ratio, np.inf), self.ends)
@@ -152,43 +158,55 @@ class _Layers:
         """Go through the classes; return whether nothing is left to find above the target."""
         zero = np.zeros(1, dtype=np.int64)
         states = _States(zero, np.zeros(1), zero)
-        n, mark = len(self.ends) - 1, 1
-        for j in range(n):
-            if self.least[j] >= self.limit or self.best.loss <= self.target:
-                break
-            if j == mark or j % 64 == 0:
+        n, j, span, mark, look = len(self.ends) - 1, 0, 1, 1, 0
+        while j < n and self.least[j] < self.limit and self.best.loss > self.target:
+            if j >= mark or j == 0:
                 self._complete(states, j)
-                mark *= 2
-            states = self._layer(states, j)
+                mark = j + min(max(1, j), COMPLETE_EVERY)
+            # Classes that add nothing are passed in ever longer spans, at the cost of one.
+            span = min(span, mark - j, n - j, max(1, SPAN_STATES // len(states.rise)))
+            after, states, grown = self._pass(states, j, j + span)
+            span = 1 if grown else 2 * span
+            j = after
             if len(states.rise) == 0:
                 break
+            look += 1
             spent = self.made > work or self.offsets[-1] > MAX_NODES
-            if spent or (j % 16 == 0 and clock.over):
-                self._complete(states, j + 1)
+            if spent or (look % 16 == 0 and clock.over):
+                self._complete(states, j)
                 return False
         return self.exact or self.best.loss <= self.target
 
-    def _layer(self, states: _States, j: int) -> _States:
-        """Let each state take a change of class j or none."""
+    def _pass(self, states: _States, j: int, end: int) -> tuple[int, _States, bool]:
+        """Let each state take a change of classes from j to end, or none.
+
+        Goes as far as the first class that adds a state worth keeping; returns the class after it,
+        the states, and whether there is such a class.
+        """
         core = self.core
-        mine = self.kept[self.ends[j] : self.ends[j + 1]]
-        mine = mine[core.loss[mine] < self.limit]
-        rise = np.add.outer(states.rise, core.rise[mine]).ravel()
-        loss = np.add.outer(states.loss, core.loss[mine]).ravel()
-        self.made += len(rise) + len(states.rise)
-        self._close(states, mine, rise, loss)
-        new = np.flatnonzero(self._hope(rise, loss, j + 1))
-        old = np.flatnonzero(self._hope(states.rise, states.loss, j + 1))
-        parents, changes = states.node[new // max(1, len(mine))], mine[new % max(1, len(mine))]
-        nodes = self._remember(parents, changes)
-        merged = _States(
-            np.concatenate([states.rise[old], rise[new]]),
-            np.concatenate([states.loss[old], loss[new]]),
-            np.concatenate([states.node[old], nodes]),
-        )
+        places = np.arange(self.ends[j], self.ends[end])
+        places = places[core.loss[self.kept[places]] < self.limit]
+        mine, n = self.kept[places], len(places)
+        rise = np.add.outer(states.rise, core.rise[mine])
+        loss = np.add.outer(states.loss, core.loss[mine])
+        self.made += rise.size + len(states.rise)
+        self._close(states, mine, rise.ravel(), loss.ravel())
+        new = np.flatnonzero(self._hope(rise, loss, self.place[places] + 1))
+        if len(new):
+            grown = self.place[places[new % n]]
+            end = int(grown.min()) + 1
+            new = new[grown < end]
+        old = np.flatnonzero(self._hope(states.rise, states.loss, end))
+        kept = _States(states.rise[old], states.loss[old], states.node[old])
         if len(new) == 0:
-            return merged
-        return self._narrowed(self._undominated(merged), j + 1)
+            return end, kept, False
+        nodes = self._remember(states.node[new // n], mine[new % n])
+        merged = _States(
+            np.concatenate([kept.rise, rise.ravel()[new]]),
+            np.concatenate([kept.loss, loss.ravel()[new]]),
+            np.concatenate([kept.node, nodes]),
+        )
+        return end, self._narrowed(self._undominated(merged), end), True
 
     def _close(self, states: _States, mine: Ints, rise: Ints, loss: Floats) -> None:
         """Compare the sets that fit with the best one."""
@@ -201,15 +219,15 @@ class _Layers:
             path = [*self._path(int(states.node[k // len(mine)])), change]
             self.best.loss, self.best.changes = max(0.0, float(total[k])), path
 
-    def _hope(self, rise: Ints, loss: Floats, j: int) -> np.ndarray:
+    def _hope(self, rise: Ints, loss: Floats, j: Ints | int) -> np.ndarray:
         """Mark the states that classes from j on could still bring below the best loss."""
         left = (self.core.capacity - rise).astype(np.float64)
-        if j >= len(self.ends) - 1:
-            return np.zeros(len(rise), dtype=np.bool_)
-        rate = np.where(left >= 0, min(self.core.price, self.up[j]), self.down[j])
-        with np.errstate(invalid="ignore"):
-            floor = np.maximum(self.least[j], np.abs(left) * rate)
-        return np.asarray(loss + floor < self.limit)
+        rate = np.where(left >= 0, np.minimum(self.core.price, self.up[j]), self.down[j])
+        np.abs(left, out=left)
+        left *= rate
+        np.maximum(left, self.least[j], out=left)
+        left += loss
+        return np.asarray(left < self.limit)
 
     def _undominated(self, states: _States) -> _States:
         """Drop what a lighter state with at least the same profit makes needless."""
@@ -235,7 +253,11 @@ class _Layers:
     def _complete(self, states: _States, j: int) -> None:
         """Add to each state the best single change of the classes from j on."""
         core = self.core
-        rest = self.kept[self.ends[j] :]
+        if self.by_rise is None:
+            self.by_rise = np.argsort(core.rise[self.kept], kind="stable")
+        # in the order of rises all along, so that each time only leaves some out
+        self.by_rise = self.by_rise[self.by_rise >= self.ends[j]]
+        rest = self.kept[self.by_rise]
         rest = rest[core.loss[rest] < self.limit]
         if len(rest) == 0 or len(states.rise) == 0:
             return

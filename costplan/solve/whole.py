@@ -32,10 +32,16 @@ SMALL = 20_000
 """Up to this many options the search goes on past the gap, to the very best plan."""
 EXTRA_WORK = 2_000_000
 """States it may make for that."""
-LEAST_WORK, WORK_PER_OPTION, MOST_WORK = 4_000_000, 80, 100_000_000
+LEAST_WORK, WORK_PER_OPTION, MOST_WORK = 16_000_000, 80, 100_000_000
 """States the search may make before it states what it has proven."""
-NODE_WORK = 500_000
+NODE_WORK = 200_000
 """States made for one branch before it is branched again."""
+QUICK_CHANGES, QUICK_WORK = 2_000, 100_000
+"""Changes of a large problem that are searched first, and states made for that."""
+WIDER = 16
+"""More losses that are looked at when that was not enough."""
+NODE_STATES = 10_000
+"""States that could be made in the time that a branch takes besides them."""
 CORNERS_PER_STATE = 4
 """Corners that are filled in the time of one state."""
 NEARER, FULLER = 0.7, 0.5
@@ -128,17 +134,23 @@ class _Tree:
             self.steps = steps_of(self.hulls)
         step = node.filled.next_step(self.hulls)
         assert step is not None
-        c, first = step[0], self.knapsack.problem.first
-        for option in range(int(first[c]), int(first[c + 1])):
-            if self.knapsack.keep is not None and not self.knapsack.keep[option]:
-                continue
-            self.work -= len(self.hulls.option) // CORNERS_PER_STATE
+        c = step[0]
+        for option in self._hopeful(node, c):
+            self.work -= NODE_STATES + len(self.hulls.option) // CORNERS_PER_STATE
             fixed = {**node.fixed, c: option}
             filled = fill_beside(self.knapsack, self.hulls, self.steps, fixed)
             if filled is None:
                 continue
             gain = self._take(filled.options)
             yield Node(gain + room_of(self.knapsack, filled), filled, fixed)
+
+    def _hopeful(self, node: Node, c: int) -> list[int]:
+        """List the options of a class with which a plan of the node may beat the best one."""
+        first, filled = self.knapsack.problem.first, node.filled
+        reduced = reduced_gains(self.knapsack, filled)
+        reduced[filled.options[c]] = 0.0
+        mine = reduced[first[c] : first[c + 1]]
+        return (first[c] + np.flatnonzero(mine > self.gain - node.bound)).tolist()
 
     def _search(self, node: Node, target: float, work: int) -> float:
         """Search the core of a node; return what no plan in it gains more than."""
@@ -148,47 +160,56 @@ class _Tree:
         return node.bound if found is None else found
 
     def _searched(self, node: Node, target: float, work: int, *, safe: bool) -> float | None:
-        """Search with weights rounded to one side; None when what it found does not fit."""
-        distance = node.bound - self.gain
-        if distance <= 0 or node.filled.slope <= 0:
-            return min(node.bound, self.gain)
+        """Search with weights rounded to one side; None when what it found does not fit.
+
+        In a large problem few changes matter, so those that lose least are searched a little
+        first: what is found there tells how many others can matter at all.
+        """
+        reduced = self._reduced(node)
+        large = len(reduced) > SMALL
+        limit = _nearest(reduced) if large else np.inf
+        while True:
+            distance = node.bound - self.gain
+            if distance <= 0 or node.filled.slope <= 0:
+                return min(node.bound, self.gain)
+            core = core_of(self.knapsack, node.filled, reduced, min(limit, distance), safe=safe)
+            whole = limit >= distance
+            best = first_guess(core, distance)
+            least = least_loss(self.knapsack, node.filled, core)
+            proven, made = search(
+                core,
+                best,
+                target=least + target,
+                work=min(work if whole else QUICK_WORK, self.work),
+                clock=self.clock,
+                granule_of=lambda part: granule(self.knapsack, node.filled, part),
+            )
+            self.work -= made
+            if best.changes and not self._take_changes(node, core, best):
+                return None
+            sure = proven and (core.exact or not safe)
+            # changes outside the core lose more than the limit
+            bound = node.bound - min(best.loss if sure else least, limit)
+            enough = best.loss <= limit if proven else best.loss <= least + target
+            if whole or enough or (work == NODE_WORK and best.loss > limit * WIDER):
+                return bound
+            limit = min(limit * WIDER, best.loss * (1 + 1e-6))
+
+    def _reduced(self, node: Node) -> Floats:
+        """Return what options lose at a node's bound, negated; fixed classes have no others."""
         reduced = reduced_gains(self.knapsack, node.filled)
         for c in node.fixed:
             reduced[self.knapsack.problem.first[c] : self.knapsack.problem.first[c + 1]] = -np.inf
-        core, best = self._first_core(node.filled, reduced, distance, safe=safe)
-        least = least_loss(self.knapsack, node.filled, core)
-        proven, made = search(
-            core,
-            best,
-            target=least + target,
-            work=min(work, self.work),
-            clock=self.clock,
-            granule_of=lambda part: granule(self.knapsack, node.filled, part),
-        )
-        self.work -= made
-        if best.changes:
-            options = node.filled.options.copy()
-            options[core.group[best.changes]] = core.option[best.changes]
-            if loss_of(self.knapsack, node.filled, options) == math.inf:
-                return None
-            self._take(options)
-        return node.bound - (best.loss if proven and (core.exact or not safe) else least)
+        return reduced
 
-    def _first_core(
-        self, filled: Filled, reduced: Floats, distance: float, *, safe: bool
-    ) -> tuple[Core, Best]:
-        """Return a core that holds all changes that can matter, and the best single or pair in it.
-
-        In a large problem few changes matter, so a small core is tried first: it is enough as soon
-        as the best plan in it loses less than what was left out.
-        """
-        limit = distance if len(reduced) <= SMALL else distance / 64
-        while True:
-            core = core_of(self.knapsack, filled, reduced, limit, safe=safe)
-            best = first_guess(core, distance)
-            if best.loss <= limit or limit >= distance:
-                return core, best
-            limit = min(distance, max(limit * 8, best.loss))
+    def _take_changes(self, node: Node, core: Core, best: Best) -> bool:
+        """Keep a node's plan with changes when it is better; return whether it fits."""
+        options = node.filled.options.copy()
+        options[core.group[best.changes]] = core.option[best.changes]
+        if loss_of(self.knapsack, node.filled, options) == math.inf:
+            return False
+        self._take(options)
+        return True
 
     def _take(self, options: Ints) -> float:
         """Keep a plan when it is better; return its gain."""
@@ -199,3 +220,9 @@ class _Tree:
 
     def _gain_of(self, options: Ints) -> float:
         return float(self.knapsack.gain[options].sum())
+
+
+def _nearest(reduced: Floats) -> float:
+    """Return the loss up to which the few nearest changes lose."""
+    place = len(reduced) - QUICK_CHANGES
+    return -float(np.partition(reduced, place)[place])

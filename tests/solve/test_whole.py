@@ -25,6 +25,7 @@ from costplan.solve import (
     build_problem,
     own,
     solve,
+    whole,
 )
 from costplan.solve.core import core_of, reduced_gains, room_of
 from costplan.solve.enumerate import Enumeration
@@ -258,3 +259,25 @@ def test_strongly_correlated_classes_as_the_literature_draws_them(n_classes, mos
     assert found.gap <= most
     assert found.audit.ok
     assert float(found.bound) <= float(found.objective) * (1 + most)
+
+
+@pytest.mark.parametrize("kind", ["realistic", "weak", "flat", "steep-volumes"])
+@pytest.mark.parametrize(("nearest", "states"), [(3, 20), (8, 200), (20, 10_000)])
+def test_searching_few_changes_first_never_claims_too_much(monkeypatch, kind, nearest, states):
+    """A large problem is searched in ever wider cores; the bound holds for the best plan of all."""
+    cases = [drawn(kind, 6, 6, seed=seed) for seed in range(12)]
+    best = [solve(case, solver="highs", gap=1e-9) for case in cases]
+    monkeypatch.setattr(whole, "SMALL", 0)
+    monkeypatch.setattr(whole, "QUICK_CHANGES", nearest)
+    monkeypatch.setattr(whole, "QUICK_WORK", states)
+    monkeypatch.setattr(whole, "NODE_WORK", 4 * states)
+    monkeypatch.setattr(own, "SMALL_ENOUGH", 0)
+    proven = 0
+    for case, other in zip(cases, best, strict=True):
+        found = solve(case, solver="own")
+        assert found.gap is not None
+        most = float(found.objective) * (1 + found.gap)
+        assert most >= float(other.objective) * (1 - 1e-12)
+        assert float(found.objective) <= float(other.objective) * (1 + 2e-9)
+        proven += found.status is Status.OPTIMAL
+    assert proven >= len(cases) - 2
