@@ -150,7 +150,8 @@ class _Tree:
         reduced = reduced_gains(self.knapsack, filled)
         reduced[filled.options[c]] = 0.0
         mine = reduced[first[c] : first[c + 1]]
-        return (first[c] + np.flatnonzero(mine > self.gain - node.bound)).tolist()
+        hopeful = np.flatnonzero(mine > self.gain - node.bound)
+        return [int(first[c]) + k for k in hopeful.tolist()]
 
     def _search(self, node: Node, target: float, work: int) -> float:
         """Search the core of a node; return what no plan in it gains more than."""
