@@ -8,14 +8,14 @@ Reads ../shared/data/outcomes beside the repository; every figure on the page co
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
+
+from measured_page import OUTCOMES, ROOT, rewrite
 
 from costplan.domain.figures import write_count, write_percent
 from costplan.files.outcomes import read_outcomes
@@ -24,8 +24,6 @@ from costplan.plan.backtest_split import split_datasets
 from costplan.report.backtest import draw_calibration
 from costplan.report.backtest_words import write_gap
 
-ROOT = Path(__file__).resolve().parents[1]
-OUTCOMES = ROOT.parent / "shared" / "data" / "outcomes"
 PAGE = ROOT / "docs" / "backtest.md"
 TABLES = ("openhands_index.csv", "arc_agi1_effort.csv", "sampling_budgets.csv")
 SIZES = (None, 25, 10)
@@ -479,20 +477,7 @@ measurement would have been worth, `--by-dataset` judges the datasets of a table
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite or check the page; 0 when it is fresh."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only tell whether it is stale")
-    wanted = parser.parse_args(arguments)
-    if not OUTCOMES.is_dir():
-        print(f"the shared outcome tables are not at {OUTCOMES.relative_to(ROOT.parent)}")
-        return 2
-    page = build_page()
-    if wanted.check:
-        fresh = PAGE.exists() and PAGE.read_text("utf-8") == page
-        if not fresh:
-            print("stale: docs/backtest.md; run scripts/build_backtest_page.py")
-        return 0 if fresh else 1
-    PAGE.write_text(page, encoding="utf-8")
-    return 0
+    return rewrite(PAGE, lambda _: build_page(), __file__, arguments, needs=OUTCOMES)
 
 
 if __name__ == "__main__":

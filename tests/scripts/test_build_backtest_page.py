@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+from script_loader import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "scripts" / "build_backtest_page.py"
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("build_backtest_page", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["build_backtest_page"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-page = load_script()
+page = load_script("build_backtest_page")
 
 
 @pytest.fixture

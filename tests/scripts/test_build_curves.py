@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+from script_loader import load_script
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "scripts" / "build_curves.py"
 COLUMNS = (
     *("source", "benchmark", "task_kind", "model", "curve", "setting", "setting_kind"),
     *("n_questions", "accuracy", "accuracy_se", "in_tokens", "out_tokens", "reasoning_tokens"),
@@ -16,15 +13,7 @@ COLUMNS = (
 )
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("build_curves", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["build_curves"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-build_curves = load_script()
+build_curves = load_script("build_curves")
 
 
 def row(**cells) -> dict[str, str]:
@@ -214,9 +203,8 @@ def test_stale_tables_fail_the_check(built, tmp_path, capsys):
     ]
 
 
-def test_dollars_far_from_the_list_price_are_named(monkeypatch):
+def test_dollars_far_from_the_list_price_are_named():
     """o3 cost 2 and 8 USD per million in July 2025: a row at ten times that is named."""
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
     cells = {"in_tokens": "1000", "out_tokens": "1000", "date": "2025-07-01"}
     fair = measured({**cells, "cost_usd": "0.010"}, model="o3")
     dear = measured({**cells, "cost_usd": "0.100"}, model="o3")

@@ -29,3 +29,4 @@ def load_sibling(name: str) -> ModuleType:
 
 # Tests draw from it in decorators, before any fixture is there: `import solve_small`.
 load_sibling("small")
+load_sibling("large")

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from script_loader import load_script
 
 from costplan.domain.measurement import Measurement
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "scripts" / "build_transfer_figures.py"
 
 
 @pytest.fixture(scope="module")
 def figures():
     """The script, imported."""
-    spec = importlib.util.spec_from_file_location("build_transfer_figures", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return load_script("build_transfer_figures")
 
 
 def test_the_figures_on_the_page_are_current(figures):
