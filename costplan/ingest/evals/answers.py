@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from costplan.domain.measurement import Measurement
+from costplan.domain.outcomes import KNOWN
 from costplan.ingest.head import Head
 
 
@@ -45,6 +47,8 @@ class Answer:
     """Whether a limit cut the answer off."""
     identity: str = ""
     """What tells this answer from one of another run; empty where the log has no such thing."""
+    known: tuple[tuple[str, str], ...] = ()
+    """What is known of the question before the call: names that begin with "known_", values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ class EvalFormat:
     """What no file of this format carries."""
 
 
+_LONGEST_LABEL = 200
+"""Characters of a label; what is longer is a text, which is not copied."""
 _EFFORTS = "none|minimal|low|medium|high|xhigh|max"
 _IN_NAME = re.compile(
     rf"[\s(_:-]+(?P<effort>{_EFFORTS})\)?$|\((?P<budget>\d+)(?P<kilo>k?) think(?:ing)?[^)]*\)"
@@ -176,6 +182,21 @@ def amount(value: object) -> float | None:
     except ValueError:
         return None
     return number if 0 <= number < float("inf") else None
+
+
+def known_of(*sources: object) -> tuple[tuple[str, str], ...]:
+    """Take what is known of a question before the call: text and numbers under `known_...`.
+
+    The first source that has a key is believed.
+    """
+    found: dict[str, str] = {}
+    for source in sources:
+        for key, value in source.items() if isinstance(source, Mapping) else ():
+            plain = isinstance(value, str | int | float | Decimal) and str(value).strip() != ""
+            if str(key).startswith(KNOWN) and plain and len(str(value)) <= _LONGEST_LABEL:
+                text = str(int(value)) if isinstance(value, bool) else str(value).strip()
+                found.setdefault(str(key), text)
+    return tuple(sorted(found.items()))
 
 
 def class_of(choice: EvalChoice, metadata: object, benchmark: str) -> str:

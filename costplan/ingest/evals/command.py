@@ -76,9 +76,14 @@ def outcomes_csv(answers: Iterable[Answer]) -> str:
     """Write graded answers as an outcomes table; blank is unknown."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow((*COLUMNS, *EXTRA))
+    answers = list(answers)
+    known = sorted({key for answer in answers for key, _ in answer.known})
+    columns = (*COLUMNS, *EXTRA, *known)
+    writer.writerow(columns)
     for answer in answers:
         values = {
+            **dict.fromkeys(known, ""),
+            **dict(answer.known),
             **_identity(answer),
             "correct": _cell(answer.correct),
             "input_tokens": _cell(answer.input_tokens),
@@ -89,7 +94,7 @@ def outcomes_csv(answers: Iterable[Answer]) -> str:
             "cached_input_tokens": _cell(answer.cached_input_tokens),
             "truncated": "" if answer.truncated is None else str(int(answer.truncated)),
         }
-        writer.writerow([values[column] for column in (*COLUMNS, *EXTRA)])
+        writer.writerow([values[column] for column in columns])
     return stream.getvalue()
 
 

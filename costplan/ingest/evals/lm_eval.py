@@ -17,6 +17,7 @@ from costplan.ingest.evals.answers import (
     Remark,
     amount,
     class_of,
+    known_of,
     setting_of,
 )
 from costplan.ingest.evals.json_lines import read_records
@@ -89,8 +90,7 @@ def _read_samples(
     metric, filtered, others = _choose_score(results, task, sound, choice.scorer)
     if others:
         yield Remark(f"{path}: {metric},{filtered} is read; --scorer takes {', '.join(others)}")
-    lower = ((results.get("higher_is_better") or {}).get(task) or {}).get(metric) is False
-    if lower:
+    if metric in _lower(results, task):
         raise InputError([Fault(f"{metric} is better when lower: no share of right", str(path))])
     setting = setting_of(_generation(results, task))
     for number, record in enumerate(sound, start=1):
@@ -109,6 +109,7 @@ def _read_samples(
             setting=setting or _setting_in_arguments(record),
             sample=0,
             correct=score,
+            known=known_of(record.get("doc")),
         )
 
 
@@ -129,6 +130,12 @@ def _setting_in_arguments(record: Mapping[str, Any]) -> str | None:
             if isinstance(part, Mapping) and (found := setting_of(part)):
                 return found
     return None
+
+
+def _lower(results: Mapping[str, Any], task: str) -> set[str]:
+    """List the scores that are better when lower, which are no shares of right answers."""
+    better = (results.get("higher_is_better") or {}).get(task) or {}
+    return {metric for metric, higher in better.items() if higher is False}
 
 
 def _choose_score(
@@ -155,6 +162,8 @@ def _choose_score(
             raise InputError([Fault(f"no score {told!r} in {task}", advice=f"known: {known}")])
         order = fits
         return order[0][0], order[0][1], []
+    lower = _lower(results, task)
+    order = [p for p in order if p[0] not in lower] or order
     if not order:
         return "", "none", []
     return order[0][0], order[0][1], [",".join(pair) for pair in order[1:]]

@@ -15,6 +15,7 @@ from costplan.ingest.evals.answers import (
     Remark,
     amount,
     class_of,
+    known_of,
     setting_of,
 )
 from costplan.ingest.evals.json_lines import read_records
@@ -88,6 +89,7 @@ def _read_api(path: Path, choice: EvalChoice) -> Iterator[Found]:
             cached_input_tokens=amount(usage.get("cached_tokens")),
             output_tokens=amount(usage.get("completion_tokens")),
             truncated=sample.get("finish_reason") in {"length", "max_tokens"},
+            known=known_of(item.get("datasource_item")),
         )
 
 

@@ -19,6 +19,8 @@ from costplan.ingest.evals.answers import (
     Remark,
     amount,
     class_of,
+    known_of,
+    setting_in_name,
     setting_of,
 )
 from costplan.ingest.evals.json_lines import read_records
@@ -81,6 +83,8 @@ def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
     labels = {
         str((r.get("prompt") or {}).get("label") or "") for r in results if isinstance(r, Mapping)
     }
+    if not providers:
+        _check_labels(path, results)
     questions = _questions(results)
     cached = 0
     for number, result in enumerate(results, start=1):
@@ -99,6 +103,25 @@ def _read(path: Path, choice: EvalChoice) -> Iterator[Found]:
         yield Remark(
             f"{path}: {cached} answers came from promptfoo's cache: tokens, seconds unknown"
         )
+
+
+def _check_labels(path: Path, results: list[Any]) -> None:
+    """Refuse lines in which one model has several labels that say no setting: they would mix.
+
+    Raises InputError.
+    """
+    labels: dict[str, set[str]] = {}
+    for result in results:
+        provider = result.get("provider") if isinstance(result, Mapping) else None
+        if isinstance(provider, Mapping):
+            label = str(provider.get("label") or "")
+            labels.setdefault(str(provider.get("id")), set()).add(label)
+    for identity, named in labels.items():
+        if len(named) > 1 and any(setting_in_name(label)[1] is None for label in named):
+            said = ", ".join(sorted(repr(label) for label in named))
+            message = f"{identity} has several configurations ({said}), which lines do not hold"
+            advice = "export again with -o results.json"
+            raise InputError([Fault(message, str(path), advice=advice)])
 
 
 def _digest(result: Mapping[str, Any]) -> str:
@@ -160,6 +183,9 @@ def _answer(
         provider = {"id": provider}
     options = providers.get(str(provider.get("label"))) or providers.get(str(provider.get("id")))
     setting = setting_of(options or {})
+    if setting is None and not options:
+        # Lines hold no configuration; people write the effort into a provider's label.
+        setting = setting_in_name(str(provider.get("label") or ""))[1]
     usage = result.get("tokenUsage") or {}
     details = usage.get("completionDetails") or {}
     response = result.get("response") or {}
@@ -190,6 +216,9 @@ def _answer(
         usd=amount(result.get("cost")) if real else None,
         latency_s=(amount(result.get("latencyMs")) or 0) / 1000 or None if real else None,
         identity=str(result.get("id") or ""),
+        known=known_of(
+            metadata, (result.get("testCase") or {}).get("metadata"), result.get("vars")
+        ),
     )
     return answer, from_cache and not outage
 
