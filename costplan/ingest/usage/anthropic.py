@@ -1,13 +1,18 @@
-"""Anthropic's admin usage and cost reports."""
+"""Anthropic's admin usage and cost reports, and those of its analytics.
+
+Analytics have three forms: buckets of results as the admin reports have, a line per person, and a
+line per group whose labels and amounts stand in objects of their own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from costplan.ingest.head import Head
+from costplan.domain.errors import Fault, InputError
+from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.format import ReportFormat, ReportRow
 from costplan.ingest.usage.report_json import dollars, instant, load_items, other_labels, whole
 
@@ -21,28 +26,63 @@ _GROUPS = (
     "account_id",
     "service_account_id",
     "speed",
+    "product",
+    "agent_id",
+    "environment_id",
+    "user_profile_id",
+    "actor",
 )
 _LINE = ("description", "cost_type", "token_type")
+_OVERLAP = "rbac_group_id"
+_UNTIMED = "no time: ask for the report with a bucket_width"
+_AMOUNTS = ("amount", "list_amount", "currency", "starting_at", "ending_at")
 _CENTS = Decimal(100)
 
 
 def _results(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    for bucket in load_items(path, "data"):
-        for result in bucket.get("results") or [{}]:
-            yield dict(bucket), dict(result)
+    """Yield every line with its bucket; an empty bucket has an empty line.
+
+    Raises InputError for groups of people that overlap.
+    """
+    for item in load_items(path, "data"):
+        bucket = dict(item)
+        if "results" in bucket:
+            lines = [dict(result) for result in bucket["results"] or [{}]]
+        else:
+            amounts = bucket.get("usage") or bucket.get("cost") or {}
+            lines = [{**bucket, **(bucket.get("group") or {}), **amounts}]
+        for line in lines:
+            if line.get(_OVERLAP) is not None:
+                message = f"grouped by {_OVERLAP}: who is in several groups counts in each"
+                advice = "ask for the report without that group"
+                raise InputError([Fault(message, str(path), advice=advice)])
+            yield bucket, line
+
+
+def _label(value: object) -> str | None:
+    """Write what a line is grouped by; of an actor its identifier."""
+    if isinstance(value, Mapping):
+        names = ("user_id", "service_account_id", "api_key_id", "id", "email_address", "name")
+        return next((str(value[key]) for key in names if value.get(key)), None)
+    return None if value is None else str(value)
 
 
 def _row(bucket: dict[str, Any], result: dict[str, Any], kind: str, extra: str = "") -> ReportRow:
     start, until = instant(bucket.get("starting_at")), instant(bucket.get("ending_at"))
-    keys = {g: None if result.get(g) is None else str(result[g]) for g in _GROUPS}
-    others = other_labels(result, (*_GROUPS, "amount", "currency", *_LINE))
+    keys = {group: _label(result.get(group)) for group in _GROUPS}
+    others = other_labels(result, (*_GROUPS, *_AMOUNTS, *_LINE))
     identity = "|".join([kind, str(start), str(until), *map(str, keys.values()), extra, *others])
-    return ReportRow(identity, start, until, keys, keys["model"], keys["workspace_id"])
+    why = _UNTIMED if result and start is None else None
+    return ReportRow(identity, start, until, keys, keys["model"], keys["workspace_id"], why=why)
+
+
+_JSON = {Container.JSON_OBJECT, Container.JSON_ARRAY, Container.JSON_LINES}
 
 
 def _is_usage(head: Head) -> bool:
-    return head.has("uncached_input_tokens") or (
-        head.has("starting_at", "ending_at", "results") and not head.has("amount")
+    return head.container in _JSON and (
+        head.has("uncached_input_tokens", "starting_at")
+        or (head.has("starting_at", "ending_at", "results") and not head.has("amount"))
     )
 
 
@@ -60,12 +100,15 @@ def _read_usage(path: Path) -> Iterator[ReportRow]:
             whole(created.get(f"ephemeral_{span}_input_tokens")) or 0 for span in ("5m", "1h")
         )
         uncached = whole(result.get("uncached_input_tokens"))
+        output = whole(result.get("output_tokens"))
         yield replace(
             row,
+            # What runs code counts its runs and no tokens.
+            skipped=not (uncached or cached or written or output) and "requests" in result,
             n=whole(result.get("requests")),
             input=None if uncached is None else uncached + (cached or 0) + written,
             cached=cached,
-            output=whole(result.get("output_tokens")),
+            output=output,
         )
 
 
@@ -73,7 +116,10 @@ ANTHROPIC_USAGE = ReportFormat(
     name="anthropic-usage",
     recognise=_is_usage,
     read=_read_usage,
-    keys=("workspace_id", "api_key_id", "model", "service_tier", "context_window"),
+    keys=(
+        *("workspace_id", "api_key_id", "product", "agent_id", "environment_id", "actor"),
+        *("model", "service_tier", "context_window"),
+    ),
     cannot_say=(
         "requests",
         "reasoning_tokens",
@@ -87,7 +133,7 @@ ANTHROPIC_USAGE = ReportFormat(
 
 
 def _is_costs(head: Head) -> bool:
-    return head.has("starting_at", "amount", "currency")
+    return head.container in _JSON and head.has("starting_at", "amount", "currency")
 
 
 def _read_costs(path: Path) -> Iterator[ReportRow]:
@@ -103,7 +149,7 @@ def _read_costs(path: Path) -> Iterator[ReportRow]:
         yield replace(
             row,
             usd=None if cents is None else cents / _CENTS,
-            why=None if currency == "USD" else f"amount in {currency}, not in USD",
+            why=row.why if currency == "USD" else f"amount in {currency}, not in USD",
         )
 
 
@@ -111,7 +157,7 @@ ANTHROPIC_COSTS = ReportFormat(
     name="anthropic-costs",
     recognise=_is_costs,
     read=_read_costs,
-    keys=("workspace_id", "model", "service_tier"),
+    keys=("workspace_id", "api_key_id", "product", "agent_id", "actor", "model", "service_tier"),
     cannot_say=("requests", "tokens", "reasoning_tokens", "latency", "failed", "setting"),
     spend_only=True,
 )
