@@ -6,10 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from costplan.domain.profile import Profile
 from costplan.ingest.model_names import find_profile
 from costplan.ingest.usage.result import ClassUsage, UsageResult
+
+if TYPE_CHECKING:
+    from costplan.domain.profile import Profile
 
 PERIOD_DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
@@ -131,11 +134,13 @@ def _output_lines(usage: ClassUsage) -> list[str]:
         return []
     mean = usage.sizes["output"].mean
     if mean is None:
-        return ["    # TODO output_tokens: the source cannot say"]
+        return ["    output_tokens: TODO    # the source cannot say"]
     if usage.visible_output_mean is None:
         return [
-            "    # TODO output_tokens without reasoning: the source does not split reasoning off;",
-            f"    # output with reasoning is {_number(mean)} per request",
+            "    output_tokens: TODO    # without reasoning, which the source does not split off:"
+            f" with it, {_number(mean)} per request",
+            "    # or take input_tokens, cached_input_tokens and output_tokens out, and the sizes"
+            " of the evidence count",
         ]
     reasoning = usage.sizes["reasoning"].mean
     said = f"    # without reasoning, which is {_number(reasoning or 0)} per request today"

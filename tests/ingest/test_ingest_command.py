@@ -101,7 +101,7 @@ def test_what_a_source_cannot_say_is_not_made_up(tmp_path):
     invoke("usage", path, "-o", out, "--force", "--requests", "w=10", "--period", "day")
     one = yaml.safe_load(out.read_text())["classes"][0]
     assert (one["requests"], one["input_tokens"]) == (10, 100)
-    assert "output_tokens" not in one
+    assert one["output_tokens"] == "TODO"
     with pytest.raises(InputError, match="no class"):
         invoke("usage", path, "--requests", "zz=10")
 

@@ -21,6 +21,7 @@ _COUNTERS = {
 _DURATIONS = {"gen_ai.client.operation.duration", "gen_ai.client.inference.operation.duration"}
 _TOKENS = "gen_ai.client.token.usage"
 _INFERENCE = {"chat", "text_completion", "generate_content", "completion", "inference"}
+_KINDS = ("histogram", "exponentialHistogram", "sum")
 _DELTA = (1, "AGGREGATION_TEMPORALITY_DELTA")
 
 
@@ -49,7 +50,7 @@ def _points(path: Path) -> Iterator[tuple[str, dict[str, str], bool, dict[str, A
         resource = _attributes((group.get("resource") or {}).get("attributes"))
         for scope in group.get("scopeMetrics") or []:
             for metric in scope.get("metrics") or []:
-                data = metric.get("histogram") or metric.get("sum") or {}
+                data: dict[str, Any] = next((metric[k] for k in _KINDS if metric.get(k)), {})
                 delta = data.get("aggregationTemporality") in _DELTA
                 for point in data.get("dataPoints") or []:
                     yield str(metric.get("name")), resource, delta, point
@@ -93,13 +94,27 @@ def _add_duration(series: _Series, failed: bool, point: Mapping[str, Any]) -> No
     series.sums[meter] = series.sums.get(meter, 0) + (whole(point.get("count")) or 0)
     if failed:
         return
+    for middle, count in (*_explicit_buckets(point), *_exponential_buckets(point)):
+        series.buckets[middle] = series.buckets.get(middle, 0) + count
+
+
+def _explicit_buckets(point: Mapping[str, Any]) -> Iterator[tuple[float, int]]:
+    """Yield the middle of each bucket that holds something, and how much."""
     bounds = [float(bound) for bound in point.get("explicitBounds") or []]
     for index, count in enumerate(point.get("bucketCounts") or []):
         if bounds and (n := whole(count)):
             low = bounds[index - 1] if index else bounds[0] / 2
             high = bounds[index] if index < len(bounds) else bounds[-1] * 2
-            middle = (max(low, 1e-9) * high) ** 0.5
-            series.buckets[middle] = series.buckets.get(middle, 0) + n
+            yield (max(low, 1e-9) * high) ** 0.5, n
+
+
+def _exponential_buckets(point: Mapping[str, Any]) -> Iterator[tuple[float, int]]:
+    """Yield the same of a histogram whose bounds are powers of 2 ** 2 ** -scale."""
+    held = point.get("positive") or {}
+    growth = 2.0 ** -(whole(point.get("scale")) or 0)
+    for index, count in enumerate(held.get("bucketCounts") or [], whole(held.get("offset")) or 0):
+        if n := whole(count):
+            yield 2.0 ** (growth * (index + 0.5)), n
 
 
 def _collect(path: Path) -> dict[tuple[Any, ...], _Series]:
