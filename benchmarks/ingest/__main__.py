@@ -2,8 +2,11 @@
 
     python -m benchmarks.ingest [--rows 10000000] [--json-rows 3000000]
 
-Whole processes in turn, median of five: seconds, peak memory, and the ratio of `costplan ingest
-usage` to each query. The log is made by DuckDB in a temporary folder and removed afterwards.
+Whole processes in turn, medians of five rounds: seconds on the clock and of the processor, peak
+memory, and the ratios of `costplan ingest usage` to each query, which are taken round by round.
+Beside counts and means the command counts each request once, fills histograms and compares prices;
+the queries are put together from the same parts, and the last ones show what a part costs alone.
+The log is made by DuckDB in a temporary folder and removed afterwards.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROUNDS = 5
 _GROUPS = "task_class, model, status"
@@ -24,6 +28,8 @@ _BUCKET = "CAST(FLOOR(LN(GREATEST({x}, 1)) / LN(1.02)) AS INTEGER)"
 QUERIES = {
     "counts and means": "SELECT {groups}, count(*), {means} FROM {log} GROUP BY ALL",
     "each id counted once": "SELECT count(DISTINCT hash(request_id)) FROM {log}",
+    "each id hashed": "SELECT bit_xor(hash(request_id)) FROM {log}",
+    "nothing": "SELECT 1",
     "histograms": ";".join(
         f"SELECT task_class, {_BUCKET.format(x=x)}, count(*), sum({x}) FROM {{log}}"
         " WHERE status = 'success' GROUP BY 1, 2"
@@ -40,6 +46,11 @@ REFERENCES = {
         "histograms",
         "each id counted once",
     ),
+    "part: ids read and hashed": ("each id hashed",),
+    "part: Python and the engine start": ("nothing",),
+}
+WITHOUT_IDS = {
+    label: names for label, names in REFERENCES.items() if not any("each id" in n for n in names)
 }
 JSON_REFERENCES = {
     "counts and means": ("counts and means",),
@@ -64,8 +75,20 @@ COPY (
 _MEASURED = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True,"
     " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL);"
-    " print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    " used = resource.getrusage(resource.RUSAGE_CHILDREN);"
+    " print(used.ru_utime + used.ru_stime, used.ru_maxrss)"
 )
+
+
+class Taken(NamedTuple):
+    """What one process took."""
+
+    seconds: float
+    """On the clock."""
+    processor_s: float
+    """Of all threads, in the process and in the system."""
+    memory_kb: int
+    """At most."""
 
 
 def make(path: Path, rows: int, form: str) -> None:
@@ -77,13 +100,24 @@ def make(path: Path, rows: int, form: str) -> None:
     )
 
 
-def run(command: list[str]) -> tuple[float, int]:
-    """Run a command; seconds and peak memory in kB."""
+def leave_out_ids(path: Path, out: Path) -> None:
+    """Copy a log without the ids of its requests."""
+    sql = "SET memory_limit='2GB'; SET preserve_insertion_order=false;"
+    sql += f"COPY (SELECT * EXCLUDE request_id FROM '{path}') TO '{out}' (FORMAT parquet)"
+    subprocess.run(
+        [sys.executable, "-c", "import duckdb, sys; duckdb.execute(sys.argv[1])", sql], check=True
+    )
+
+
+def run(command: list[str]) -> Taken:
+    """Run a command and measure it."""
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", _MEASURED, *command], check=True, capture_output=True, text=True
     )
-    return time.perf_counter() - start, int(done.stdout)
+    seconds = time.perf_counter() - start
+    processor, memory = done.stdout.split()
+    return Taken(seconds, float(processor), int(memory))
 
 
 def bare(names: tuple[str, ...], source: str) -> list[str]:
@@ -98,17 +132,22 @@ def compare(path: Path, source: str, references: dict[str, tuple[str, ...]]) -> 
     costplan = [sys.executable, "-c", "from costplan.cli.app import main; main()"]
     commands = {"costplan ingest usage": [*costplan, "ingest", "usage", str(path), "--json"]}
     commands |= {f"bare: {label}": bare(names, source) for label, names in references.items()}
-    taken: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
+    taken: dict[str, list[Taken]] = {name: [] for name in commands}
     for _ in range(ROUNDS):
         for name, command in commands.items():
             taken[name].append(run(command))
-    mine = statistics.median(s for s, _ in taken["costplan ingest usage"])
+    mine = taken["costplan ingest usage"]
     print(f"\n{path.name}, {path.stat().st_size / 1e6:,.0f} MB")
-    print(f"{'':52} {'median':>8} {'memory':>8} {'ratio':>6}")
+    print(f"{'':52} {'clock':>8} {'ratio':>6} {'processor':>10} {'ratio':>6} {'memory':>9}")
     for name, rounds in taken.items():
-        seconds = statistics.median(s for s, _ in rounds)
-        memory = max(kb for _, kb in rounds) / 1e3
-        print(f"{name:52} {seconds:7.2f}s {memory:5,.0f} MB {mine / seconds:6.2f}")
+        seconds = statistics.median(t.seconds for t in rounds)
+        processor = statistics.median(t.processor_s for t in rounds)
+        clocks = [m.seconds / t.seconds for m, t in zip(mine, rounds, strict=True)]
+        works = [m.processor_s / t.processor_s for m, t in zip(mine, rounds, strict=True)]
+        print(
+            f"{name:52} {seconds:7.2f}s {statistics.median(clocks):6.2f} {processor:9.2f}s"
+            f" {statistics.median(works):6.2f} {max(t.memory_kb for t in rounds) / 1e3:6,.0f} MB"
+        )
 
 
 def main() -> None:
@@ -119,9 +158,12 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="costplan-benchmark-") as folder:
         parquet, lines = Path(folder) / "log.parquet", Path(folder) / "log.jsonl"
+        without = Path(folder) / "without-ids.parquet"
         if options.rows:
             make(parquet, options.rows, "parquet")
             compare(parquet, f"read_parquet('{parquet}')", REFERENCES)
+            leave_out_ids(parquet, without)
+            compare(without, f"read_parquet('{without}')", WITHOUT_IDS)
         if options.json_rows:
             make(lines, options.json_rows, "json")
             compare(lines, f"read_json_auto('{lines}')", JSON_REFERENCES)

@@ -12,18 +12,21 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
-from costplan.domain.profile import Profile
 from costplan.ingest.usage.contract import usage_json
-from costplan.ingest.usage.pricing import compare_prices
 from costplan.ingest.usage.result import UsageResult
 from costplan.ingest.usage.run import Progress, UsageOptions, preview, read_usage
 from costplan.ingest.usage.tally import Tally
 from costplan.ingest.wording import candidate_lines, usage_lines
 from costplan.ingest.workload_yaml import PERIOD_DAYS, Draft, write_workload
 
-_ENGINE_STARTS_S = 0.5
+if TYPE_CHECKING:
+    # What checks profiles takes as long to import as counting a million requests.
+    from costplan.domain.profile import Profile
+
+_ENGINE_STARTS_S = 0.2
 Say = Callable[[str], None]
 
 
@@ -98,7 +101,11 @@ def _read(
             result = read_usage(paths, options, lambda p: err(_progress_line(p)), counted)
         finally:
             done.set()
-    return compare_prices(result, _profiles()) if _has_spend(result) else result
+    if not _has_spend(result):
+        return result
+    from costplan.ingest.usage.pricing import compare_prices
+
+    return compare_prices(result, _profiles())
 
 
 def _warm(done: Event) -> None:

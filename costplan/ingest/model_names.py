@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from costplan.domain.profile import Profile
+if TYPE_CHECKING:
+    from costplan.domain.profile import Profile
 
 _REGION = re.compile(r"^(us|eu|apac|global|jp|au|us-gov)\.")
 _VENDOR = re.compile(r"^(anthropic|meta|amazon|mistral|cohere|deepseek|openai|qwen|ai21)\.")

@@ -50,6 +50,21 @@ def take_sample(connection: DuckDBPyConnection, records: str) -> str:
     return "SELECT * FROM sample_records"
 
 
+def usual_classes(connection: DuckDBPyConnection, class_sql: str, most: int) -> tuple[str, ...]:
+    """List the classes of the sample; empty where they are too many or no sample was taken.
+
+    Numbered while rows are read, they need not be told apart by their names once per histogram.
+    """
+    import duckdb
+
+    sql = f"SELECT DISTINCT {class_sql or quote('all')} FROM sample_records LIMIT {most + 2}"
+    try:
+        found = sorted(str(row[0]) for row in connection.execute(sql).fetchall() if row[0])
+    except duckdb.Error:  # the sample is of another file, or could not be taken
+        return ()
+    return tuple(found) if len(found) <= most else ()
+
+
 def class_keys(connection: DuckDBPyConnection, log: LogFormat, records: str) -> dict[str, str]:
     """Find every key that can stand for the class, with its SQL: tags and metadata first."""
     sample = f"(SELECT * FROM ({records}) LIMIT {SAMPLE_RECORDS})"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Hashes = NDArray[np.uint64]
 
 _WORTH_THREADS = 100_000
+_MIDDLE = 1 << 63
 _MARGIN = dt.timedelta(days=1)
 HASH = "CASE WHEN request_id <> '' THEN hash(request_id) END"
 """SQL of a request's id as 64 bits: all that is kept of it."""
@@ -73,26 +74,33 @@ def sorted_ids(
     connection: DuckDBPyConnection, relation: str, *, value: str = "id", which: str = _COUNTED
 ) -> Hashes:
     """Sort the hashed ids of those rows of a relation that count."""
+    import numpy as np
+
     # A table is filled by all threads; a result is handed over by one that also has to read.
     sql = f"SELECT {value} AS h FROM {relation} WHERE {which}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE part_ids AS {sql}")
-    hashes: Any = connection.execute("SELECT h FROM part_ids").fetchnumpy()["h"]
+    few = _count(connection) < _WORTH_THREADS
+    wanted = ["TRUE"] if few else [f"h < {_MIDDLE}", f"h >= {_MIDDLE}"]
+    # One half is sorted while the other is handed over: numpy lets other threads run meanwhile.
+    with ThreadPoolExecutor(2) as threads:
+        halves = list(threads.map(_sort, (_fetch(connection, half) for half in wanted)))
     connection.execute("DROP TABLE part_ids")
-    return _sort(hashes)
+    return np.concatenate(halves) if len(halves) > 1 else halves[0]
+
+
+def _count(connection: DuckDBPyConnection) -> int:
+    return int((connection.execute("SELECT count(*) FROM part_ids").fetchone() or (0,))[0])
+
+
+def _fetch(connection: DuckDBPyConnection, which: str) -> Hashes:
+    hashes: Any = connection.execute(f"SELECT h FROM part_ids WHERE {which}").fetchnumpy()["h"]
+    found: Hashes = hashes
+    return found
 
 
 def _sort(hashes: Hashes) -> Hashes:
-    """Sort in two halves at once: numpy lets other threads run meanwhile."""
-    import numpy as np
-
-    if len(hashes) < _WORTH_THREADS:
-        hashes.sort()
-        return hashes
-    below = hashes < np.uint64(1 << 63)
-    halves = (hashes[below], hashes[~below])
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(lambda half: half.sort(), halves))
-    return np.concatenate(halves)
+    hashes.sort()
+    return hashes
 
 
 def repeated(hashes: Hashes) -> Hashes:

@@ -80,10 +80,11 @@ Asked one by one, most are answered by the statistics that Parquet keeps of its 
 """
 
 
-def trusted_select(rows: str, *, spans: bool, identity: str = HASH) -> str:
+def trusted_select(rows: str, *, spans: bool, identity: str = HASH, code: str = "") -> str:
     """Write the SQL that takes rows as they are, for a first pass that looks for `SUSPECT` ones.
 
-    `spans` says that requests have an end, which a latency can be told from.
+    `spans` says that requests have an end, which a latency can be told from. `code` is the column
+    with the number of a class, where there is one.
     Without the checks the engine reads only the columns that a count needs.
     """
     latency = f"COALESCE(latency_s, {_SPAN})" if spans else "latency_s"
@@ -91,17 +92,24 @@ def trusted_select(rows: str, *, spans: bool, identity: str = HASH) -> str:
   kind, n, failed, input, cached, output, reasoning, usd,
   {latency} AS latency_s, retries, FALSE AS odd_cached,
   FALSE AS odd_reasoning, FALSE AS odd_clock, odd, why, line, finish,
-  is_used
+  is_used{_and(code)}
 FROM ({rows})"""
 
 
-def checked_select(rows: str, *, credits: bool = False, identity: str = HASH) -> str:
+def _and(column: str) -> str:
+    return f", {column}" if column else ""
+
+
+def checked_select(
+    rows: str, *, credits: bool = False, identity: str = HASH, code: str = ""
+) -> str:
     """Write the SQL that refuses impossible rows and mends contradictory ones.
 
     Negative counts make a row bad. Cached above input is cut to input; reasoning above output
     becomes unknown; an end before its start leaves the latency unknown. A row of negative dollars
     is a credit: no request, but its dollars count. `credits` leaves such rows what they are, as
-    lines of vendors' cost reports are no requests. `identity` is the SQL of a request's hashed id.
+    lines of vendors' cost reports are no requests. `identity` is the SQL of a request's hashed id,
+    `code` the column with the number of a class, where there is one.
     """
     broken = "why IS NOT NULL"
     negative = "LEAST(input, cached, output, reasoning, n) < 0"
@@ -127,5 +135,5 @@ def checked_select(rows: str, *, credits: bool = False, identity: str = HASH) ->
   COALESCE(reasoning > output, FALSE) AS odd_reasoning,
   COALESCE(finish < start OR {clock}, FALSE) AS odd_clock, odd,
   COALESCE(why, CASE WHEN {negative} THEN 'a negative amount'
-    WHEN {large} THEN 'more tokens than there can be' END) AS why, line
+    WHEN {large} THEN 'more tokens than there can be' END) AS why, line{_and(code)}
 FROM ({rows})"""

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.engine import name
+from costplan.ingest.engine import name, quote
 from costplan.ingest.head import Container, Head, open_text_bytes, truncated
+from costplan.ingest.usage.classes import usual_classes
 from costplan.ingest.usage.format import ROW_TYPES, LogFormat
 from costplan.ingest.usage.ids import (
     HASH,
@@ -25,7 +26,14 @@ from costplan.ingest.usage.ids import (
 )
 from costplan.ingest.usage.rows import SUSPECT, checked_select, row_select, trusted_select
 from costplan.ingest.usage.source import LARGEST_LINE, record_source
-from costplan.ingest.usage.tally import Lean, Tally, lean_rows, tally_relation
+from costplan.ingest.usage.tally import (
+    MOST_CODED,
+    Lean,
+    Tally,
+    coded_sql,
+    lean_rows,
+    tally_relation,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -89,14 +97,14 @@ def count_log(
     import duckdb
 
     rows = _rows(head, log, class_sql, window, part)
-    one_each = log.rows.get("n") == "1"
     try:
         if _viewable(head, log):
-            tally, unique = _count_view(connection, log, seen, rows, one_each)
+            tally, unique = _count_view(connection, log, seen, rows)
             rejects: list[tuple[int, str]] = []
         else:
-            rejects = _stage(connection, head, log, class_sql, window)
-            tally, unique = _count_table(connection, log, seen, one_each)
+            coded = usual_classes(connection, class_sql, MOST_CODED)
+            rejects = _stage(connection, head, log, class_sql, window, coded)
+            tally, unique = _count_table(connection, log, seen, coded)
     except duckdb.Error as error:
         raise unreadable(head, error) from error
     if unique.copies:
@@ -104,8 +112,7 @@ def count_log(
     if rejects:
         tally.kinds["bad"] = tally.kinds.get("bad", 0) + len(rejects)
     bad = _locate(connection, head, log, class_sql, rejects, part) if tally.kinds.get("bad") else []
-    connection.execute("DROP VIEW IF EXISTS part_view")
-    connection.execute("DROP TABLE IF EXISTS part_kept")
+    connection.execute("DROP VIEW IF EXISTS part_view; DROP TABLE IF EXISTS part_kept")
     return Counted(tally, tuple(bad[:SHOWN_BAD]), unique.ids, unique.saw, unique.after)
 
 
@@ -123,9 +130,10 @@ def _viewable(head: Head, log: LogFormat) -> bool:
 
 
 def _count_view(
-    connection: DuckDBPyConnection, log: LogFormat, seen: Seen, rows: str, one_each: bool
+    connection: DuckDBPyConnection, log: LogFormat, seen: Seen, rows: str
 ) -> tuple[Tally, _Unique]:
     """Count rows where they lie: on trust, and again with every check where that was wrong."""
+    one_each = log.rows.get("n") == "1"
     trusted = trusted_select(rows, spans="finish" in log.rows)
     connection.execute(f"CREATE OR REPLACE VIEW part_view AS {trusted}")
     if any(
@@ -141,20 +149,25 @@ def _count_view(
 
 
 def _count_table(
-    connection: DuckDBPyConnection, log: LogFormat, seen: Seen, one_each: bool
+    connection: DuckDBPyConnection,
+    log: LogFormat,
+    seen: Seen,
+    coded: tuple[str, ...],
 ) -> tuple[Tally, _Unique]:
     """Count rows that were kept: on trust where none of them needs to be checked."""
+    one_each = log.rows.get("n") == "1"
     known = _known(log)
-    trusted = trusted_select(known, spans="finish" in log.rows, identity="id")
+    trusted = trusted_select(known, spans="finish" in log.rows, identity="id", code="code")
     connection.execute(f"CREATE OR REPLACE VIEW part_view AS {trusted}")
     suspect = " OR ".join(f"({condition})" for condition in SUSPECT)
     if connection.execute(f"SELECT 1 FROM part_view WHERE {suspect} LIMIT 1").fetchone():
-        checked = checked_select(known, identity="id")
+        checked = checked_select(known, identity="id", code="code")
         connection.execute(f"CREATE OR REPLACE VIEW part_view AS {checked}")
         unique = _unique(connection, log, seen, "part_view")
-        return tally_relation(connection, unique.relation, one_each=one_each), unique
-    lean = replace(lean_rows(log), otherwise="") if one_each else None
-    return _count_trusted(connection, log, seen, lean, {"which": "id IS NOT NULL"})
+        tally = tally_relation(connection, unique.relation, one_each=one_each, coded=coded)
+        return tally, unique
+    lean = lean_rows(log) if one_each else None
+    return _count_trusted(connection, log, seen, lean, {"which": "id IS NOT NULL"}, coded)
 
 
 def _count_trusted(
@@ -163,6 +176,7 @@ def _count_trusted(
     seen: Seen,
     lean: Lean | None,
     identity: dict[str, str],
+    coded: tuple[str, ...] = (),
 ) -> tuple[Tally, _Unique]:
     """Count `part_view` and look for duplicates in it at once.
 
@@ -171,10 +185,9 @@ def _count_trusted(
     one_each = log.rows.get("n") == "1"
     if lean is None or not lean.all_count:
         identity = {}
+    count = partial(tally_relation, one_each=one_each, used="is_used", lean=lean, coded=coded)
     with connection.cursor() as cursor, ThreadPoolExecutor(1) as thread:
-        counted = thread.submit(
-            tally_relation, cursor, "part_view", one_each=one_each, used="is_used", lean=lean
-        )
+        counted = thread.submit(count, cursor, "part_view")
         try:
             unique = _unique(connection, log, seen, "part_view", identity)
         except BaseException:
@@ -182,22 +195,25 @@ def _count_trusted(
             raise
         tally = counted.result()
     if unique.copies:
-        tally = tally_relation(
-            connection, unique.relation, one_each=one_each, used="is_used", lean=lean
-        )
+        tally = count(connection, unique.relation)
     return tally, unique
 
 
 def _stage(
-    connection: DuckDBPyConnection, head: Head, log: LogFormat, class_sql: str, window: str
+    connection: DuckDBPyConnection,
+    head: Head,
+    log: LogFormat,
+    class_sql: str,
+    window: str,
+    coded: tuple[str, ...],
 ) -> list[tuple[int, str]]:
     """Read the file into a table; return the lines that a CSV reader refused."""
     forget_refused(connection)
     if not (
         head.container is Container.JSON_LINES
-        and _stage_typed(connection, head, log, class_sql, window)
+        and _stage_typed(connection, log, _rows(head, log, class_sql, window, typed=True), coded)
     ):
-        _keep(connection, log, _rows(head, log, class_sql, window))
+        _keep(connection, log, _rows(head, log, class_sql, window), coded)
     return refused(connection) if head.container in {Container.CSV, Container.TEXT} else []
 
 
@@ -217,7 +233,7 @@ def refused(connection: DuckDBPyConnection) -> list[tuple[int, str]]:
 
 
 def _stage_typed(
-    connection: DuckDBPyConnection, head: Head, log: LogFormat, class_sql: str, window: str
+    connection: DuckDBPyConnection, log: LogFormat, rows: str, coded: tuple[str, ...]
 ) -> bool:
     """Read JSON lines as if nothing in them were malformed; False where something is."""
     import duckdb
@@ -225,7 +241,7 @@ def _stage_typed(
     # No count depends on the order of rows, and keeping it costs a fifth.
     connection.execute("SET preserve_insertion_order=false")
     try:
-        _keep(connection, log, _rows(head, log, class_sql, window, typed=True))
+        _keep(connection, log, rows, coded)
     except duckdb.InvalidInputException:
         return False
     finally:
@@ -233,18 +249,23 @@ def _stage_typed(
     return True
 
 
-def _keep(connection: DuckDBPyConnection, log: LogFormat, rows: str) -> None:
+def _keep(
+    connection: DuckDBPyConnection, log: LogFormat, rows: str, coded: tuple[str, ...]
+) -> None:
     """Keep what is counted of rows; the place and the fault of one are looked up when needed.
 
     What a format never says, or says of every record, takes no room: `_known` puts it back.
     """
-    columns = ", ".join([f"{HASH} AS id", "class", "why IS NOT NULL AS bad", *_kept(log)])
+    columns = f"{HASH} AS id, class, {coded_sql(coded)} AS code, why IS NOT NULL AS bad"
+    columns = ", ".join([columns, *_kept(log)])
     connection.execute("DROP VIEW IF EXISTS part_view")
     connection.execute(f"CREATE OR REPLACE TABLE part_kept AS SELECT {columns} FROM ({rows})")
 
 
 def _kept(log: LogFormat) -> list[str]:
     kept = [c for c in log.rows if c in ROW_TYPES and c not in {"request_id", "n", "failed"}]
+    if log.otherwise:
+        kept[kept.index("kind")] = "is_used"
     return kept + [c for c in ("n", "failed") if log.rows.get(c, "0") not in {"0", "1"}]
 
 
@@ -254,10 +275,12 @@ def _known(log: LogFormat) -> str:
     constants = "".join(
         f", CAST({fixed[c]} AS {kind}) AS {name(c)}"
         for c, kind in ROW_TYPES.items()
-        if c not in {*_kept(log), "class", "why"}
+        if c not in {*_kept(log), "class", "why", "kind"}
     )
-    known = f"*, CASE WHEN bad THEN '' END AS why, kind = 'used' AS is_used{constants}"
-    return f"SELECT {known} FROM part_kept"
+    kind = "kind = 'used' AS is_used"
+    if log.otherwise:
+        kind = f"CASE WHEN is_used THEN 'used' ELSE {quote(log.otherwise)} END AS kind"
+    return f"SELECT *, CASE WHEN bad THEN '' END AS why, {kind}{constants} FROM part_kept"
 
 
 def _unique(
@@ -265,11 +288,11 @@ def _unique(
     log: LogFormat,
     seen: Seen,
     relation: str,
-    identity: Mapping[str, str] = MappingProxyType({}),
+    identity: Mapping[str, str] | None = None,
 ) -> _Unique:
     if "request_id" not in log.rows:
         return _Unique(relation)
-    ids = sorted_ids(connection, relation, **identity)
+    ids = sorted_ids(connection, relation, **(identity or {}))
     inside = repeated(ids)
     before, near = ids[:0], []
     after: tuple[str, ...] = ()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from costplan.ingest.engine import name
+from costplan.ingest.engine import name, quote
 from costplan.ingest.histogram import bucket_sql
 from costplan.ingest.usage.format import LogFormat
 from costplan.ingest.usage.rows import UNLABELLED
@@ -26,6 +26,11 @@ MEASURES = {
     "latency": "latency_s * 1000",
 }
 """What has a histogram, in tokens and milliseconds."""
+_STRIDE = 2048
+"""Buckets of a class: those of 10^15 tokens and of 10^12 milliseconds are below it."""
+MOST_CODED = 31
+"""Classes that can be numbered beside 0, so that number and bucket together have 16 bits."""
+_KEY_BITS = 17
 ODD = {
     "odd_cached": "cached tokens above input, cut to input",
     "odd_reasoning": "reasoning above output, taken as unknown",
@@ -142,11 +147,13 @@ def tally_relation(
     one_each: bool,
     used: str = "kind = 'used'",
     lean: Lean | None = None,
+    coded: Sequence[str] = (),
 ) -> Tally:
     """Count a relation of checked rows, or of trusted ones.
 
     `one_each` says that every row is one request, which makes counting cheaper and gives
     histograms; sums over buckets of time have none. `lean` says what trusted rows hold.
+    `coded` are classes whose `coded_sql` is in the column `code` of the relation.
     """
     tally = Tally()
     group = _lean_sql(relation, lean) if lean else _group_sql(relation, one_each)
@@ -156,10 +163,44 @@ def tally_relation(
         _add_record(tally, dict(zip(names, values, strict=True)))
     _add_days(tally, connection, relation, lean)
     if one_each and tally.kinds.get("used"):
+        classes = _classes(tally, coded)
         for measure, value in MEASURES.items():
             if lean is None or value.partition(" ")[0] in lean.said:
-                _add_cells(tally, connection, relation, (measure, value, used))
+                rows = f"SELECT {classes.sql} AS class, {value} AS x FROM {relation} WHERE {used}"
+                _add_cells(tally, connection, measure, rows, classes)
     return tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """How histograms tell classes apart."""
+
+    sql: str
+    """The class of a row, or its number times `_STRIDE`."""
+    labels: tuple[str, ...] = ()
+    """Class per number; empty where they are told apart by their names."""
+
+
+def coded_sql(labels: Sequence[str]) -> str:
+    """Write the number of a class, from 1, times `_STRIDE`; null for a class that has none."""
+    listed = ", ".join(map(quote, labels))
+    codes = ", ".join(str(number * _STRIDE) for number in range(1, len(labels) + 1))
+    # Functions of one column alone are called once per entry of its dictionary; a cast is not.
+    return f"list_extract([{codes}]::USMALLINT[], list_position([{listed}]::VARCHAR[], class))"
+
+
+def _classes(tally: Tally, coded: Sequence[str]) -> _Classes:
+    """Number the classes where they are few enough for one array of all their buckets."""
+    found = {group[0] for group in tally.groups}
+    named = sorted(found - {UNLABELLED})
+    if found == {UNLABELLED} or len(named) > MOST_CODED:
+        return _Classes("class")
+    if kept := set(named) <= set(coded):
+        named = list(coded)
+    sql = "code" if kept else coded_sql(named)
+    if UNLABELLED in found:
+        sql = f"COALESCE({sql}, 0::USMALLINT)"
+    return _Classes(sql, (UNLABELLED, *named))
 
 
 def _add_days(
@@ -265,19 +306,26 @@ def _counts(record: Mapping[str, Any]) -> Counts:
 
 
 def _add_cells(
-    tally: Tally, connection: DuckDBPyConnection, relation: str, wanted: tuple[str, str, str]
+    tally: Tally, connection: DuckDBPyConnection, measure: str, rows: str, classes: _Classes
 ) -> None:
-    measure, value, used = wanted
+    bucket = bucket_sql("x")
+    keys = f"class, CAST({bucket} AS INTEGER)"
+    if classes.labels:
+        # A key this small is a place in an array; a hash table costs twice as much.
+        connection.execute(f"SET perfect_ht_threshold={_KEY_BITS}")
+        keys = f"CAST({bucket} AS USMALLINT) + class"
     sql = (
-        f"SELECT class, CAST({bucket_sql('x')} AS INTEGER) AS bucket, count(*),"
-        " CAST(ROUND(sum(x)) AS BIGINT) FROM"
-        f" (SELECT class, {value} AS x FROM {relation} WHERE {used})"
-        " WHERE x IS NOT NULL GROUP BY 1, 2"
+        f"SELECT {keys}, count(*), CAST(ROUND(sum(x)) AS BIGINT) FROM ({rows})"
+        " WHERE x IS NOT NULL GROUP BY ALL"
     )
-    for label, bucket, count, total in connection.execute(sql).fetchall():
-        key = (label or UNLABELLED, measure, bucket)
-        before = tally.cells.get(key, (0, 0))
-        tally.cells[key] = (before[0] + count, before[1] + int(total))
+    for *key, count, total in connection.execute(sql).fetchall():
+        if classes.labels:
+            number, place = divmod(key[0], _STRIDE)
+            label: str = classes.labels[number]
+        else:
+            label, place = key[0] or UNLABELLED, key[1]
+        before = tally.cells.get((label, measure, place), (0, 0))
+        tally.cells[label, measure, place] = (before[0] + count, before[1] + int(total))
 
 
 def to_json(tally: Tally) -> dict[str, Any]:
