@@ -38,8 +38,9 @@ NODE_WORK = 200_000
 """States made for one branch before it is branched again."""
 QUICK_CHANGES, QUICK_WORK = 2_000, 100_000
 """Changes of a large problem that are searched first, and states made for that."""
-WIDER = 16
-"""More losses that are looked at when that was not enough."""
+WIDER, FARTHEST = 16, 4_096
+"""How much wider the losses are that are looked at next, and the first least part of all: where
+values follow costs, thousands of changes lose nothing."""
 NODE_STATES = 10_000
 """States that could be made in the time that a branch takes besides them."""
 CORNERS_PER_STATE = 4
@@ -168,7 +169,8 @@ class _Tree:
         """
         reduced = self._reduced(node)
         large = len(reduced) > SMALL
-        limit = _nearest(reduced) if large else np.inf
+        distance = node.bound - self.gain
+        limit = max(_nearest(reduced), distance / FARTHEST) if large else np.inf
         while True:
             distance = node.bound - self.gain
             if distance <= 0 or node.filled.slope <= 0:
@@ -190,10 +192,10 @@ class _Tree:
                 return None
             sure = proven and (core.exact or not safe)
             # changes outside the core lose more than the limit
-            bound = node.bound - min(best.loss if sure else least, limit)
-            enough = best.loss <= limit if proven else best.loss <= least + target
+            lost = min(best.loss if sure else least, limit)
+            enough = best.loss <= (limit if proven else lost + target)
             if whole or enough or (work == NODE_WORK and best.loss > limit * WIDER):
-                return bound
+                return node.bound - lost
             limit = min(limit * WIDER, best.loss * (1 + 1e-6))
 
     def _reduced(self, node: Node) -> Floats:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from benchmarks.optimizer.data import KINDS
 from benchmarks.optimizer.data import problem as drawn
 from costplan.solve import (
     ClassRow,
@@ -261,11 +262,11 @@ def test_strongly_correlated_classes_as_the_literature_draws_them(n_classes, mos
     assert float(found.bound) <= float(found.objective) * (1 + most)
 
 
-@pytest.mark.parametrize("kind", ["realistic", "weak", "flat", "steep-volumes"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("nearest", "states"), [(3, 20), (8, 200), (20, 10_000)])
 def test_searching_few_changes_first_never_claims_too_much(monkeypatch, kind, nearest, states):
     """A large problem is searched in ever wider cores; the bound holds for the best plan of all."""
-    cases = [drawn(kind, 6, 6, seed=seed) for seed in range(12)]
+    cases = [drawn(kind, 6, 6, seed=seed) for seed in range(6)]
     best = [solve(case, solver="highs", gap=1e-9) for case in cases]
     monkeypatch.setattr(whole, "SMALL", 0)
     monkeypatch.setattr(whole, "QUICK_CHANGES", nearest)
@@ -280,4 +281,4 @@ def test_searching_few_changes_first_never_claims_too_much(monkeypatch, kind, ne
         assert most >= float(other.objective) * (1 - 1e-12)
         assert float(found.objective) <= float(other.objective) * (1 + 2e-9)
         proven += found.status is Status.OPTIMAL
-    assert proven >= len(cases) - 2
+    assert proven > len(cases) / 2
