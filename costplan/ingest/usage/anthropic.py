@@ -6,6 +6,7 @@ line per group whose labels and amounts stand in objects of their own.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,15 @@ from typing import Any
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.format import ReportFormat, ReportRow
-from costplan.ingest.usage.report_json import dollars, instant, load_items, other_labels, whole
+from costplan.ingest.usage.report_json import (
+    dollars,
+    instant,
+    is_csv,
+    load_items,
+    load_rows,
+    other_labels,
+    whole,
+)
 
 _GROUPS = (
     "workspace_id",
@@ -33,6 +42,20 @@ _GROUPS = (
     "actor",
 )
 _LINE = ("description", "cost_type", "token_type")
+_CONSOLE = {
+    "workspace_id": "workspace",
+    "api_key_id": "api_key",
+    "model": "model_version",
+    "service_tier": "usage_type",
+    "context_window": "context_window",
+    "inference_geo": "inference_geo",
+    "speed": "speed",
+    "uncached_input_tokens": "usage_input_tokens_no_cache",
+    "cache_read_input_tokens": "usage_input_tokens_cache_read",
+    "output_tokens": "usage_output_tokens",
+}
+"""Names of the report, and the columns of the console's CSV."""
+_AMOUNT_COLUMNS = ("uncached_input_tokens", "cache_read_input_tokens", "output_tokens")
 _OVERLAP = "rbac_group_id"
 _UNTIMED = "no time: ask for the report with a bucket_width"
 _AMOUNTS = ("amount", "list_amount", "currency", "starting_at", "ending_at")
@@ -44,7 +67,7 @@ def _results(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
     Raises InputError for groups of people that overlap.
     """
-    for item in load_items(path, "data"):
+    for item in _console_rows(path) if is_csv(path) else load_items(path, "data"):
         bucket = dict(item)
         if "results" in bucket:
             lines = [dict(result) for result in bucket["results"] or [{}]]
@@ -59,6 +82,21 @@ def _results(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
             yield bucket, line
 
 
+def _console_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the days of the console's CSV with the names of the report."""
+    for row in load_rows(path):
+        day = dt.datetime.fromisoformat(str(row["usage_date_utc"])[:10])
+        yield {
+            "starting_at": day.isoformat(),
+            "ending_at": (day + dt.timedelta(days=1)).isoformat(),
+            **{name: row.get(column) for name, column in _CONSOLE.items()},
+            "cache_creation": {
+                f"ephemeral_{span}_input_tokens": row.get(f"usage_input_tokens_cache_write_{span}")
+                for span in ("5m", "1h")
+            },
+        }
+
+
 def _label(value: object) -> str | None:
     """Write what a line is grouped by; of an actor its identifier."""
     if isinstance(value, Mapping):
@@ -70,7 +108,7 @@ def _label(value: object) -> str | None:
 def _row(bucket: dict[str, Any], result: dict[str, Any], kind: str, extra: str = "") -> ReportRow:
     start, until = instant(bucket.get("starting_at")), instant(bucket.get("ending_at"))
     keys = {group: _label(result.get(group)) for group in _GROUPS}
-    others = other_labels(result, (*_GROUPS, *_AMOUNTS, *_LINE))
+    others = other_labels(result, (*_GROUPS, *_AMOUNTS, *_AMOUNT_COLUMNS, *_LINE))
     identity = "|".join([kind, str(start), str(until), *map(str, keys.values()), extra, *others])
     why = _UNTIMED if result and start is None else None
     return ReportRow(identity, start, until, keys, keys["model"], keys["workspace_id"], why=why)
@@ -80,6 +118,8 @@ _JSON = {Container.JSON_OBJECT, Container.JSON_ARRAY, Container.JSON_LINES}
 
 
 def _is_usage(head: Head) -> bool:
+    if head.container is Container.CSV:
+        return head.has("usage_date_utc", "usage_input_tokens_no_cache", "usage_output_tokens")
     return head.container in _JSON and (
         head.has("uncached_input_tokens", "starting_at")
         or (head.has("starting_at", "ending_at", "results") and not head.has("amount"))

@@ -132,21 +132,30 @@ _METRICS = {
     "generatedtokens": "output",
     "generatedcompletiontokens": "output",
 }
+_NAMES = ("value", "localizedValue")
+_NEWER = {"modelrequests": "n", "inputtokens": "input", "outputtokens": "output"}
+"""Names of the same counts for all models of a resource; where both are there, the older count."""
 
 
 def _is_metrics(head: Head) -> bool:
     return head.has("timeseries", "metadatavalues") or (
-        head.has("timeseries", "timeStamp") and "ProcessedPromptTokens" in head.text
+        head.has("timeseries", "timeStamp")
+        and any(word in head.text for word in ("ProcessedPromptTokens", "InputTokens"))
     )
 
 
-def _meter(metric: dict[str, Any]) -> str | None:
-    name = metric.get("name") or {}
-    for key in ("value", "localizedValue"):
-        squeezed = str(name.get(key, "")).replace(" ", "").lower()
-        if squeezed in _METRICS:
-            return _METRICS[squeezed]
-    return None
+def _meters(metrics: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Pair what is counted with its metric, each count once."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for known in (_METRICS, _NEWER):
+        taken = {meter for meter, _ in found}
+        for metric in metrics:
+            name = metric.get("name") or {}
+            words = [str(name.get(k, "")).replace(" ", "").lower() for k in _NAMES]
+            meter = next((known[word] for word in words if word in known), None)
+            if meter is not None and meter not in taken:
+                found.append((meter, metric))
+    return found
 
 
 def _read_metrics(path: Path) -> Iterator[ReportRow]:
@@ -154,16 +163,15 @@ def _read_metrics(path: Path) -> Iterator[ReportRow]:
     width = dt.timedelta(days=1)
     for document in load_documents(path):
         width = _width(str(document.get("interval") or ""))
-        for metric in document.get("value") or []:
-            meter = _meter(metric)
-            for series in (metric.get("timeseries") or []) if meter else []:
+        for meter, metric in _meters(document.get("value") or []):
+            for series in metric.get("timeseries") or []:
                 keys = _dimensions(series)
                 for point in series.get("data") or []:
                     if point.get("total") is None:
                         continue
                     cell = sums.setdefault((str(point["timeStamp"]), keys), {})
                     failed = meter == "n" and dict(keys).get("statuscode", "200")[:1] in "45"
-                    into = "failed" if failed else str(meter)
+                    into = "failed" if failed else meter
                     cell[into] = cell.get(into, 0) + (whole(point["total"]) or 0)
     for (time, keys), cell in sums.items():
         named = {k: v for k, v in keys if k != "statuscode"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from costplan.ingest.engine import Shape, moment, number, text
+import json
+from dataclasses import replace
+
+from costplan.ingest.engine import Shape, moment, number, quote, text
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import PER_REQUEST, LogFormat
 
@@ -74,3 +77,25 @@ BEDROCK = LogFormat(
     numeric=("input.inputTokenCount", "output.outputTokenCount"),
     cannot_say=("reasoning_tokens", "usd"),
 )
+
+_STRUCTURE = quote(json.dumps(BEDROCK.shape)).replace("{", "{{").replace("}", "}}")
+
+
+def _recognise_events(head: Head) -> bool:
+    return head.has("events", "message") and "ModelInvocationLog" in head.text
+
+
+BEDROCK_EVENTS = replace(
+    BEDROCK,
+    name="bedrock-events",
+    recognise=_recognise_events,
+    shape={"message": "VARCHAR"},
+    wrapper="events",
+    explode=(
+        "SELECT item.*, _line FROM (SELECT json_transform(CASE WHEN json_valid(message)"
+        f" THEN CAST(message AS JSON) END, {_STRUCTURE})"
+        " AS item, _line FROM ({source}))"
+    ),
+    alone=True,
+)
+"""The same records as the text of events, as they come from CloudWatch."""

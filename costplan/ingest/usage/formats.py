@@ -26,6 +26,7 @@ FORMATS: dict[str, str] = {
     "openrouter-export": f"{_ROOM}.openrouter:OPENROUTER_EXPORT",
     "openrouter-generation": f"{_ROOM}.openrouter:OPENROUTER_GENERATION",
     "bedrock": f"{_ROOM}.bedrock:BEDROCK",
+    "bedrock-events": f"{_ROOM}.bedrock:BEDROCK_EVENTS",
     "azure-llm-log": f"{_ROOM}.azure:AZURE_LLM_LOG",
     "azure-llm-query": f"{_ROOM}.azure:AZURE_QUERY_RESULT",
     "azure-diagnostics": f"{_ROOM}.azure_diagnostics:AZURE_DIAGNOSTICS",

@@ -1,4 +1,4 @@
-"""OpenAI's organisation usage and costs."""
+"""OpenAI's organisation usage and costs: pages of the API, and the CSV of its console."""
 
 from __future__ import annotations
 
@@ -8,13 +8,34 @@ from typing import Any
 
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import ReportFormat, ReportRow
-from costplan.ingest.usage.report_json import dollars, instant, load_items, other_labels, whole
+from costplan.ingest.usage.report_json import (
+    dollars,
+    instant,
+    is_csv,
+    load_items,
+    load_rows,
+    other_labels,
+    whole,
+)
 
 _COMPLETIONS = "organization.usage.completions"
 _GROUPS = ("project_id", "api_key_id", "user_id", "model", "service_tier", "batch")
+_NO_LABELS = (
+    *("object", "line_item", "start_time", "end_time", "start_time_iso", "end_time_iso"),
+    *("amount_value", "amount_currency", "quantity", "num_model_requests"),
+)
+_TIMES = ("start_time", "end_time", "start_time_iso", "end_time_iso")
+_BATCH = {"true": "batch", "false": "not batch"}
+"""What a class is called that is made by whether requests came in batches."""
 
 
 def _buckets(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    if is_csv(path):
+        for row in load_rows(path):
+            amount = {"value": row.get("amount_value"), "currency": row.get("amount_currency")}
+            counts = {key: whole(value) for key, value in row.items() if _counts(key)}
+            yield row, {**row, **counts, "amount": amount} if _says(row) else {}
+        return
     for bucket in load_items(path, "data"):
         results = bucket.get("results") or bucket.get("result") or []
         if not results:
@@ -23,12 +44,22 @@ def _buckets(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
             yield dict(bucket), dict(result)
 
 
+def _counts(column: str) -> bool:
+    return column.endswith(("_tokens", "_requests"))
+
+
+def _says(row: dict[str, Any]) -> bool:
+    """Tell a row from an empty bucket, which has its times and nothing else."""
+    return any(value is not None for key, value in row.items() if key not in _TIMES)
+
+
 def _keys(result: dict[str, Any]) -> dict[str, str | None]:
-    return {g: None if result.get(g) is None else str(result[g]) for g in _GROUPS}
+    keys = {g: None if result.get(g) is None else str(result[g]) for g in _GROUPS}
+    return {**keys, "batch": _BATCH.get(str(keys["batch"]).lower(), keys["batch"])}
 
 
 def _others(result: dict[str, Any]) -> list[str]:
-    return other_labels(result, (*_GROUPS, "object", "line_item"))
+    return other_labels(result, (*_GROUPS, *_NO_LABELS))
 
 
 def _empty(bucket: dict[str, Any]) -> ReportRow:
@@ -37,7 +68,7 @@ def _empty(bucket: dict[str, Any]) -> ReportRow:
 
 
 def _is_usage(head: Head) -> bool:
-    return head.has("num_model_requests") or (
+    return head.has("num_model_requests", "start_time") or (
         head.has("start_time", "end_time", "results", "object")
         and "organization.costs.result" not in head.text
     )
@@ -86,7 +117,7 @@ def _model_of(line_item: str | None) -> str | None:
 
 
 def _is_costs(head: Head) -> bool:
-    return "organization.costs.result" in head.text
+    return "organization.costs.result" in head.text or head.has("amount_value", "start_time_iso")
 
 
 def _read_costs(path: Path) -> Iterator[ReportRow]:

@@ -95,6 +95,8 @@ OPENROUTER_GENERATION = LogFormat(
                 "created_at",
                 "model",
                 "total_cost",
+                "is_byok",
+                "upstream_inference_cost",
                 "native_tokens_prompt",
                 "native_tokens_completion",
                 "native_tokens_reasoning",
@@ -123,7 +125,9 @@ OPENROUTER_GENERATION = LogFormat(
         "cached": number("native_tokens_cached"),
         "output": number("native_tokens_completion"),
         "reasoning": number("native_tokens_reasoning"),
-        "usd": decimal("total_cost"),
+        # With a key of one's own the total is OpenRouter's fee; the vendor bills the rest.
+        "usd": f"{decimal('total_cost')} + CASE WHEN lower(is_byok) = 'true'"
+        f" THEN COALESCE({decimal('upstream_inference_cost')}, 0) ELSE 0 END",
         "latency_s": "TRY_CAST(generation_time AS DOUBLE) / 1000",
     },
     keys={

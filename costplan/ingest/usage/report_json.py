@@ -1,8 +1,10 @@
-"""Vendor reports as JSON: pages, arrays or lines, loaded whole because they are small."""
+"""Vendor reports: JSON as pages, arrays or lines, loaded whole because they are small, and CSV."""
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import json
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.head import open_text_bytes, truncated
+from costplan.ingest.head import Container, open_text_bytes, read_head, truncated
 
 
 def load_documents(path: Path) -> list[Any]:
@@ -56,6 +58,27 @@ def load_items(path: Path, key: str) -> Iterator[Mapping[str, Any]]:
                 yield from (item for item in page[key] if isinstance(item, dict))
             elif isinstance(page, dict):
                 yield page
+
+
+def is_csv(path: Path) -> bool:
+    """Tell whether a report is a CSV, as consoles export it."""
+    return read_head(path).container is Container.CSV
+
+
+def load_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a CSV by the names of its columns; empty is None.
+
+    Raises InputError where it is not UTF-8 or the packed file is cut off.
+    """
+    try:
+        with open_text_bytes(path) as file:
+            lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
+            for row in csv.DictReader(lines, delimiter=read_head(path).delimiter):
+                yield {str(key).strip(): value or None for key, value in row.items() if key}
+    except EOFError as error:
+        raise truncated(path) from error
+    except (OSError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise InputError([Fault("broken, or not UTF-8", str(path))]) from error
 
 
 def other_labels(item: Mapping[str, Any], known: Collection[str]) -> list[str]:
