@@ -13,7 +13,6 @@ from costplan.domain.errors import Fault, InputError
 from costplan.domain.money import EXACT
 
 if TYPE_CHECKING:
-    from costplan.ingest.head import Head
     from costplan.ingest.usage.classes import Candidate
     from costplan.ingest.usage.result import UsageResult
     from costplan.ingest.usage.tally import Counts
@@ -22,8 +21,6 @@ _HOUR = dt.timedelta(hours=1)
 _DAY = dt.timedelta(days=1)
 _SECONDS = 86_400
 _TABLE = "table"
-_CURRENCY = {"currency", "currency_code", "billing_currency", "billingcurrency"}
-_DOLLARS = ("USD", "US$", "$", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +152,7 @@ def _sort_files(
     Gives what of a folder is no log beside it.
     """
     from costplan.ingest.head import read_head
+    from costplan.ingest.usage.currency import check_currency
     from costplan.ingest.usage.files import list_logs
     from costplan.ingest.usage.formats import find_format
     from costplan.ingest.usage.run import UsageOptions
@@ -168,49 +166,9 @@ def _sort_files(
         counted = is_counts(head) and not told
         name = NAME if counted else find_format(head, options.columns, told).name
         if name == _TABLE:
-            _check_currency(head)
+            check_currency(head, thorough=True)
         by_format.setdefault(name, []).append(path)
     return by_format, left_out
-
-
-def _check_currency(head: Head) -> None:
-    """Refuse a plain table with a row in another currency: vendors' readers see theirs.
-
-    Raises InputError where one is.
-    """
-    import duckdb
-
-    from costplan.ingest.engine import connect, name
-    from costplan.ingest.usage.format import LogFormat
-    from costplan.ingest.usage.source import record_source
-
-    keys = head.columns or sorted(head.keys)
-    told = [column for column in keys if column.lower() in _CURRENCY]
-    if not head.columns:
-        # The first records of JSON need not hold every key.
-        told += sorted(_CURRENCY - {column.lower() for column in told})
-    if not told:
-        return
-    shape = dict.fromkeys(told, "VARCHAR")
-    records = record_source(head, LogFormat("currency", lambda _: True, shape, "TRUE", {}))
-    said = " UNION ".join(
-        f"SELECT upper(trim(CAST({name(column)} AS VARCHAR))) AS said FROM records"
-        for column in told
-    )
-    usual = ", ".join(f"'{word}'" for word in _DOLLARS)
-    sql = (
-        f"WITH records AS ({records}) SELECT said FROM ({said}) WHERE said NOT IN ({usual})"
-        " ORDER BY said LIMIT 3"
-    )
-    try:
-        with connect() as connection:
-            other = [str(row[0]) for row in connection.execute(sql).fetchall()]
-    except duckdb.Error:  # the reader itself says what is wrong with the file
-        return
-    if other:
-        text = f"amounts in {', '.join(one[:20] for one in other)}, not in USD"
-        advice = "a plan is in dollars: convert the amounts and say USD"
-        raise InputError([Fault(text, file=str(head.path), advice=advice)])
 
 
 def _choose_key(

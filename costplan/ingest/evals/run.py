@@ -121,13 +121,18 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and _shown(p))
             files += [p for p in inside if _readable(p)]
         else:
             files.append(path)
     if not files:
         raise InputError([Fault("no evaluation logs here", str(paths[0]) if paths else "")])
     return list(dict.fromkeys(files))
+
+
+def _shown(path: Path) -> bool:
+    """Leave out hidden files, but for the only ones that Aider's benchmark writes."""
+    return path.name[0] != "." or path.name == ".aider.results.json"
 
 
 def _readable(path: Path) -> bool:

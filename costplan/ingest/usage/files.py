@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.head import NotALogError, read_head
-from costplan.ingest.usage.formats import find_format
+from costplan.ingest.usage.currency import check_currency
+from costplan.ingest.usage.format import LogFormat
+from costplan.ingest.usage.formats import TABLE, find_format
 from costplan.ingest.usage.reading import UsageOptions
 from costplan.ingest.warehouse.counts import is_counts
+
+_MORE = re.compile(rb'"has_more"\s*:\s*(true|false)')
+_END_BYTES = 1 << 16
 
 
 def list_files(paths: Sequence[Path]) -> list[Path]:
@@ -38,7 +44,9 @@ def list_logs(paths: Sequence[Path], options: UsageOptions) -> tuple[list[Path],
         try:
             head = read_head(path)
             if options.format or not is_counts(head):
-                find_format(head, options.columns, options.format)
+                log = find_format(head, options.columns, options.format)
+                if isinstance(log, LogFormat) and log.name == TABLE and "usd" in log.rows:
+                    check_currency(head)
         except NotALogError as error:
             if path in named:
                 faults += error.faults
@@ -52,4 +60,24 @@ def list_logs(paths: Sequence[Path], options: UsageOptions) -> tuple[list[Path],
         faults.append(Fault(f"no log among {len(notes)} files", str(paths[0])))
     if faults:
         raise InputError(faults)
-    return logs, notes
+    return logs, [*notes, *_unfinished(logs)]
+
+
+def _unfinished(logs: Sequence[Path]) -> list[str]:
+    """Say where every page of a report names a next one, so that the last is not here."""
+    pages = {path: more for path in logs if (more := _has_more(path)) is not None}
+    if not pages or not all(pages.values()):
+        return []
+    last = max(pages)
+    return [f"{last} says that more pages follow, and no page here is the last: the rest is not in"]
+
+
+def _has_more(path: Path) -> bool | None:
+    """Read the end of a page of JSON; None where it is none, or packed."""
+    head = read_head(path)
+    if head.compression != "none" or not head.has("has_more"):
+        return None
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _END_BYTES, 0))
+        found = _MORE.findall(file.read())
+    return found[-1] == b"true" if found else None

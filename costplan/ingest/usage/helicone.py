@@ -9,6 +9,7 @@ from costplan.ingest.usage.format import PER_REQUEST, LogFormat
 _UNDOUBLED = "replace(request_properties, '\"\"', '\"')"
 
 _MODEL = f"COALESCE({text('model')}, {text('response_model')}, {text('request_model')})"
+_READ = number(text("prompt_cache_read_tokens"))
 _NO_CACHE = "00000000-0000-0000-0000-000000000000"
 
 
@@ -29,6 +30,8 @@ HELICONE = LogFormat(
             "request_user_id",
             "model",
             "prompt_tokens",
+            "prompt_cache_read_tokens",
+            "prompt_cache_write_tokens",
             "completion_tokens",
             "latency",
             "cost",
@@ -54,7 +57,10 @@ HELICONE = LogFormat(
             " WHEN TRY_CAST(response_status AS INTEGER) BETWEEN 200 AND 299 THEN 'used'"
             " ELSE 'failed' END"
         ),
-        "input": number("prompt_tokens"),
+        # Whatever the vendor, Helicone takes what was cached off the prompt and counts it beside.
+        "input": f"{number('prompt_tokens')} + COALESCE({_READ}, 0)"
+        f" + COALESCE({number(text('prompt_cache_write_tokens'))}, 0)",
+        "cached": _READ,
         "output": number("completion_tokens"),
         "usd": f"COALESCE({decimal('cost')}, {decimal('costUSD')})",
         "latency_s": (
@@ -67,5 +73,6 @@ HELICONE = LogFormat(
         f" ELSE {_UNDOUBLED} END AS JSON)"
     },
     numeric=("prompt_tokens", "completion_tokens", "latency", "cost", "delay_ms", "costUSD"),
-    cannot_say=("reasoning_tokens", "cached_input_tokens", "setting"),
+    cannot_say=("reasoning_tokens", "setting"),
+    wrapper="data",
 )
