@@ -193,7 +193,8 @@ def _find_gaps(
     """Price every option at the ceilings' prices; nothing where those do not tell."""
     if prices is None or not _is_plain(case, part):
         return {}
-    net = {o.name: _net(case, part, o, prices) for o in part.options}
+    everything = _requests(case.classes)
+    net = {o.name: _net(case, part, o, prices, everything) for o in part.options}
     best = max(net[name] for name in chosen)
     size = max(abs(value) for value in net.values()) or 1.0
     if any(best - net[name] > CLOSE * size for name in chosen):
@@ -201,9 +202,14 @@ def _find_gaps(
     return {name: best - value for name, value in net.items() if value <= best}
 
 
-def _net(case: Case, part: ClassCase, option: Option, prices: Mapping[str, float]) -> float:
-    """What one request of an option brings to the objective, less what it uses of the ceilings."""
-    objective, everything = case.workload.objective, _requests(case.classes)
+def _net(
+    case: Case, part: ClassCase, option: Option, prices: Mapping[str, float], everything: float
+) -> float:
+    """What one request of an option brings to the objective, less what it uses of the ceilings.
+
+    everything: requests of all classes.
+    """
+    objective = case.workload.objective
     usd, mean = float(option.usd_per_request), option.accuracy.mean
     worth = float(part.task.worth)
     if objective.minimize:

@@ -60,9 +60,12 @@ def build_plan(case: Case, manner: Manner | None = None) -> Plan:
     manner = manner or Manner()
     if is_monthly(case):
         months = split_months(case)
-        # All months rest on the same outcomes: one check is enough.
-        cases = [part if i == 0 else replace(part, own={}) for i, (_, part) in enumerate(months)]
-        plans = [build_plan(part, _share(manner, len(cases))) for part in cases]
+        # All months rest on the same evidence: one check of it is enough, and one look at what
+        # it leaves open.
+        first, *others = (part for _, part in months)
+        plans = [build_plan(first, _share(manner, len(months)))]
+        later = replace(_share(manner, len(months)), unknowns=False)
+        plans += [build_plan(replace(part, own={}), later) for part in others]
         return merge_plans([month for month, _ in months], plans)
     honest, case = case, take_at_word(case) if manner.naive else case
     problem = pose(case)
@@ -180,7 +183,9 @@ def _write_plan(case: Case, problem: Problem, solved: Solved, sure: bool, manner
             "changes": beside.changes,
             "assumptions": (*list_assumptions(solved.allocation), *say_held_out(checks)),
             "warnings": (),
-            "unknowns": find_unknowns(case, float(audit.value), _value_per_usd(ceilings)),
+            "unknowns": find_unknowns(case, float(audit.value), _value_per_usd(ceilings))
+            if manner.unknowns
+            else (),
         }
     )
     warned = draft.model_copy(

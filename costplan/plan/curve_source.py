@@ -74,9 +74,9 @@ def _count(
     everything: Sequence[Measurement],
 ) -> tuple[int, int]:
     """Count the models that become options, and those that could be had at all."""
-    made, _ = price_drafts(
-        task, list(draft_options(rows, dict(market.profiles))), market, rows, everything
-    )
+    profiles = dict(market.profiles)
+    tokens = TokenEvidence.gather(rows, everything, profiles)
+    made, _ = price_drafts(task, list(draft_options(rows, profiles)), market, tokens)
     open_to_it = {row.model for row in rows if find_barrier(task, row.model, market) is None}
     return len({option.model for option in made}), len(open_to_it)
 
@@ -85,11 +85,9 @@ def price_drafts(
     task: TaskClass,
     drafts: Sequence[Draft],
     market: Market,
-    rows: Sequence[Measurement],
-    everything: Sequence[Measurement],
+    tokens: TokenEvidence,
 ) -> tuple[list[Option], tuple[Exclusion, ...]]:
     """Make options of drafts at the prices of a market, and say why the others are none."""
-    tokens = TokenEvidence.gather(rows, everything, dict(market.profiles))
     options: list[Option] = []
     exclusions: dict[str, Exclusion] = {}
     for draft in drafts:

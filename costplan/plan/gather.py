@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
@@ -17,12 +18,13 @@ from costplan.domain.profile import Profile
 from costplan.domain.workload import Evidence, TaskClass, Workload
 from costplan.plan.case import Case, ClassCase, Note
 from costplan.plan.curve_source import Choice, choose_source, price_drafts
-from costplan.plan.hygiene import inspect_published, keep_out
+from costplan.plan.hygiene import keep_out
 from costplan.plan.market import Market
 from costplan.plan.measured import Tables, gather_measured
 from costplan.plan.months import Month, end_period, list_months
-from costplan.plan.options import draft_options, state_option
+from costplan.plan.options import state_option
 from costplan.plan.policies import add_policies
+from costplan.plan.publication import Publication
 from costplan.plan.today import keep_today
 
 if TYPE_CHECKING:
@@ -51,6 +53,22 @@ class Sources:
     last_day: dt.date | None = None
     """Last day of the last month, where there is a horizon."""
     _chosen: dict[str, Choice] = field(default_factory=dict, repr=False, compare=False)
+    _read: dict[tuple[str, str], Publication] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def read(self, source: str, benchmark: str) -> Publication:
+        """Read a publication's run of a benchmark: once for all classes and months."""
+        key = source, benchmark
+        if key not in self._read:
+            wanted = source, benchmark, 1
+            rows = [
+                row
+                for row in self.measurements
+                if (row.source, row.benchmark, row.samples) == wanted and row.model in self.profiles
+            ]
+            self._read[key] = Publication.of(rows, self.measurements, self.profiles)
+        return self._read[key]
 
     def source_of(self, task: TaskClass, evidence: Evidence, market: Market) -> Choice:
         """Choose whose curve a class has: the same in every month. Raises InputError."""
@@ -72,7 +90,7 @@ def gather(workload: Workload, sources: Sources) -> Case:
     months: list[Month | None] = [*list_months(workload)] or [None]
     final = months[-1]
     last_day = None if final is None else end_period(final.first_day, "month")
-    sources = replace(sources, last_day=last_day, _chosen={})
+    sources = replace(sources, last_day=last_day, _chosen={}, _read={})
     day = _first_day(workload, sources)
     tables = Tables(sources.base)
     parts: list[Part] = []
@@ -151,8 +169,6 @@ def _gather_classes(
 def _gather_class(
     task: TaskClass, workload: Workload, market: Market, tables: Tables, sources: Sources
 ) -> Part:
-    from costplan.evidence.published import read_curve
-
     stated = tuple(state_option(option) for option in task.options)
     evidence = task.evidence
     beliefs: Beliefs | None
@@ -163,7 +179,7 @@ def _gather_class(
     if evidence.outcomes is not None:
         curve = None
         if evidence.benchmark is not None:
-            curve = read_curve(_rows_of(task, evidence, market, sources)[1])
+            curve = _take(task, evidence, market, sources)[1].curve
         part, measured, notes = gather_measured(task, evidence, market, tables, curve)
         belief = measured.classes[task.name]
         weighed = weigh(part.options, belief, float(workload.confidence))
@@ -191,8 +207,6 @@ def _gather_again(
     sources: Sources,
 ) -> Sequence[Option]:
     """Gather a class that may use other models, on another day, from the evidence it has."""
-    from costplan.evidence.published import read_curve
-
     there, here = markets
     evidence = task.evidence
     assert evidence is not None
@@ -203,7 +217,7 @@ def _gather_again(
         return _gather_published(free, evidence, workload, there, sources)[0].options
     curve = None
     if evidence.benchmark is not None:
-        curve = read_curve(_rows_of(free, evidence, there, sources)[1])
+        curve = _take(free, evidence, there, sources)[1].curve
     part, measured, _ = gather_measured(free, evidence, there, tables, curve)
     return weigh(part.options, measured.classes[task.name], float(workload.confidence))
 
@@ -211,18 +225,14 @@ def _gather_again(
 def _gather_published(
     task: TaskClass, evidence: Evidence, workload: Workload, market: Market, sources: Sources
 ) -> Part:
-    from costplan.evidence.published import read_curve
+    from costplan.evidence.belief import Beliefs
 
-    (source, others), rows = _rows_of(task, evidence, market, sources)
-    drafts = list(draft_options(rows, dict(market.profiles)))
-    options, exclusions = price_drafts(task, drafts, market, rows, sources.measurements)
-    kept, spoilt, said_odd = keep_out(task, options, inspect_published(rows, options))
-    curve = read_curve(rows)
-    beliefs = curve.with_settings(
-        (draft.model, draft.setting) for draft in drafts if draft.interpolated
-    ).carry_over([task.name])
-    believed = weigh(kept, beliefs.classes[task.name], float(workload.confidence), rows)
-    notes = [Note("published", note, task.name) for note in curve.notes] + said_odd
+    (source, others), published = _take(task, evidence, market, sources)
+    options, exclusions = price_drafts(task, published.drafts, market, published.tokens)
+    kept, spoilt, said_odd = keep_out(task, options, published.inspect(options))
+    beliefs = Beliefs({task.name: published.belief})
+    believed = weigh(kept, published, float(workload.confidence), published.questions)
+    notes = [Note("published", note, task.name) for note in published.curve.notes] + said_odd
     if others:
         said = f"{evidence.benchmark} is taken from {source}; {', '.join(others)} have it too"
         notes.append(Note("source_chosen", said, task.name))
@@ -230,31 +240,24 @@ def _gather_published(
     return ClassCase(task, believed, (*exclusions, *spoilt), said), beliefs, notes
 
 
-def _rows_of(
+def _take(
     task: TaskClass, evidence: Evidence, market: Market, sources: Sources
-) -> tuple[Choice, list[Measurement]]:
-    """Choose a source for the class's benchmark, and take its single calls of known models."""
-    source, others = sources.source_of(task, evidence, market)
-    rows = [
-        row
-        for row in sources.measurements
-        if (row.source, row.benchmark, row.samples) == (source, evidence.benchmark, 1)
-        and row.model in market.profiles
-    ]
-    return (source, others), rows
+) -> tuple[Choice, Publication]:
+    """Choose a source for the class's benchmark, and read it."""
+    choice = sources.source_of(task, evidence, market)
+    return choice, sources.read(choice[0], evidence.benchmark or "")
 
 
 def weigh(
     options: Sequence[Option],
-    belief: Belief,
+    belief: Belief | Publication,
     confidence: float,
-    rows: Sequence[Measurement] = (),
+    questions: Mapping[tuple[str, str], int | None] = MappingProxyType({}),
 ) -> tuple[Option, ...]:
     """Give every option the accuracy that its class's evidence allows."""
     from costplan.evidence.costs import USUAL_CV2
     from costplan.evidence.published import ASSUMED_QUESTIONS
 
-    questions = {(row.model, row.setting): row.n_questions for row in rows}
     return tuple(
         replace(
             option,

@@ -37,6 +37,8 @@ class Manner:
     """Seconds after which the solver gives what it has."""
     beside_s: float = 8.0
     """Seconds that prices, chart and explanations may take together, the time limit at most."""
+    unknowns: bool = True
+    """Whether to find what measuring could change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from costplan.domain.recipe import Recipe
     from costplan.evidence.belief import Belief
 
     Floats = NDArray[np.float64]
@@ -51,11 +52,16 @@ def find_unknowns(case: Case, value: float, value_per_usd: float) -> list[Unknow
     `value_per_usd` is what the last dollar under the ceiling bought, 0 where money is no limit.
     """
     first = {part.task.name: part for part in reversed(case.classes)}
+    requests: dict[str, float] = {}
+    for part in case.classes:
+        name = part.task.name
+        requests[name] = requests.get(name, 0.0) + float(part.task.requests)
+    drawing = _Drawing(case.workload.seed)
     stakes = [
         stake
         for name, part in first.items()
         if name in case.beliefs.classes
-        and (stake := _find_stake(case, part, value_per_usd)) is not None
+        and (stake := _find_stake(case, part, value_per_usd, requests[name], drawing)) is not None
     ]
     stakes.sort(key=lambda stake: (-stake.gain, stake.part.task.name))
     known = (_write(stake) for stake in stakes if stake.gain > WORTHWHILE * abs(value))
@@ -72,7 +78,26 @@ def _pays(case: Case, unknown: Unknown) -> bool:
     return unknown.gain * times > float(unknown.usd)
 
 
-def _find_stake(case: Case, part: ClassCase, value_per_usd: float) -> _Stake | None:
+class _Drawing:
+    """Draws of the class before: classes on one benchmark with the same options have the same."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.of: tuple[Belief, tuple[tuple[str, str, Recipe | None, float], ...]] | None = None
+        self.draws: Floats | None = None
+
+    def draw(self, belief: Belief, options: list[Option]) -> Floats:
+        """Draw accuracies of the options jointly, (DRAWS, options)."""
+        made_of = tuple((o.model, o.setting, o.recipe, o.accuracy.mean) for o in options)
+        same = self.of is not None and self.of[0] is belief and self.of[1] == made_of
+        if self.draws is None or not same:
+            self.of, self.draws = (belief, made_of), _draw(belief, options, self.seed)
+        return self.draws
+
+
+def _find_stake(
+    case: Case, part: ClassCase, value_per_usd: float, requests: float, drawing: _Drawing
+) -> _Stake | None:
     import numpy as np
 
     options = [
@@ -84,19 +109,15 @@ def _find_stake(case: Case, part: ClassCase, value_per_usd: float) -> _Stake | N
     if len(options) < 2:
         return None
     belief = case.beliefs.classes[part.task.name]
-    draws = _draw(belief, options, case.workload.seed)
+    draws = drawing.draw(belief, options)
     worth = 1.0 if case.workload.objective.maximize == "accuracy" else float(part.task.worth)
     usd = np.array([float(option.usd_per_request) for option in options])
     values = worth * draws - value_per_usd * usd
     winners = np.bincount(values.argmax(1), minlength=len(options)) / len(draws)
-    gain = float(values.max(1).mean() - values.mean(0).max()) * _requests(case, part.task.name)
+    gain = float(values.max(1).mean() - values.mean(0).max()) * requests
     order = np.argsort(-winners, kind="stable")
     contenders = tuple(options[i] for i in order if winners[i] >= CONTENDER)
     return _Stake(part, gain, contenders) if len(contenders) > 1 else None
-
-
-def _requests(case: Case, name: str) -> float:
-    return sum(float(part.task.requests) for part in case.classes if part.task.name == name)
 
 
 def _draw(belief: Belief, options: list[Option], seed: int) -> Floats:
