@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -26,6 +27,8 @@ FINEST = Decimal("1e-15")
 """Step of the means of a mix: as fine as a workload may be written."""
 HAIR = Decimal("1e-6")
 """Part of a limit that no figure shows."""
+MONTH = re.compile(r" (\d{4}-\d{2})(?=\.)")
+"""How the names of limits carry their month, where one plan has several."""
 MOST_NAMED = 5
 """Classes that are named where a dollar ceiling is too low."""
 MIX_SECONDS = 10.0
@@ -96,14 +99,19 @@ def is_by_a_hair(usage: Usage) -> bool:
 
 
 def _join_limits(names: Sequence[str]) -> Iterator[str]:
-    """Name limits, those of classes once with the classes they are broken in."""
+    """Name limits once, with the months or the classes they are broken in."""
     classes: dict[str, list[str]] = {}
+    months: dict[str, list[str]] = {}
     for name in names:
         if not name.startswith("classes."):
-            yield name
+            found = MONTH.search(name)
+            months.setdefault(MONTH.sub("", name), []).extend(found.groups() if found else ())
             continue
         owner, _, key = name.removeprefix("classes.").rpartition(".")
         classes.setdefault(key, []).append(owner)
+    for key, broken in months.items():
+        some = broken[0] if len(broken) == 1 else f"{len(broken)} months"
+        yield f"{key} in {some}" if broken else key
     for key, owners in classes.items():
         more = len(owners) - MOST_NAMED
         yield f"{key} in {', '.join(owners[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"

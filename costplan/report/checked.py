@@ -123,7 +123,13 @@ def _write_time(case: Case) -> str:
     if horizon is None:
         return f"per {case.workload.period} · from {case.starts}"
     ceiling = "for all of them" if horizon.budget == "total" else "for each"
-    return f"{horizon.months} months from {horizon.start} · ceiling of dollars {ceiling}"
+    said = f"{horizon.months} months from {horizon.start} · ceiling of dollars {ceiling}"
+    ceilings = case.workload.ceilings
+    parts = [part.usd for part in ceilings.teams.values()]
+    parts += [part.usd for part in ceilings.providers.values()]
+    if horizon.budget == "total" and any(usd is not None for usd in parts):
+        said += ", those of teams and providers for each"
+    return said
 
 
 def _write_changes(months: Sequence[ClassCase]) -> Iterator[str]:

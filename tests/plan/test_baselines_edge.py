@@ -58,3 +58,25 @@ def test_a_mix_that_misses_by_a_hair_says_so(tmp_path):
     assert mix_of(short).detail.endswith("breaks min_accuracy in a, b by a hair")
     exact = plan_of(tmp_path, {"maximize": "value"}, 30, 0.8, (10, 5))
     assert mix_of(exact).feasible
+
+
+def test_a_limit_broken_in_many_months_is_named_once(tmp_path):
+    """A year under one ceiling has each limit per month: a baseline names it with their number."""
+    text = """
+name: Year
+period: month
+horizon: {start: 2027-01, months: 6, budget: total}
+ceilings: {usd: 900, teams: {a: {usd: 50, mean_latency_s: 5}}}
+classes:
+  - name: one
+    team: a
+    requests: 100
+    requests_by_month: {2027-03: 10}
+    options:
+      - {name: slow, accuracy: 0.9, usd_per_request: 1, mean_latency_s: 9}
+      - {name: fast, accuracy: 0.5, usd_per_request: 0.2, mean_latency_s: 1}
+"""
+    path = tmp_path / "w.yaml"
+    path.write_text(text)
+    (rival,) = [b for b in build_plan(load(path)).baselines if b.name == "highest_effort"]
+    assert "breaks teams.a.usd in 5 months, teams.a.mean_latency_s in 6 months" in rival.detail
