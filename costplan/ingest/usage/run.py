@@ -10,7 +10,7 @@ from pathlib import Path
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import connect, quote
-from costplan.ingest.head import Container, Head, check_whole, read_head
+from costplan.ingest.head import Container, Head, check_whole, read_head, truncated
 from costplan.ingest.usage.chunks import chunks, is_large, lines_before
 from costplan.ingest.usage.classes import (
     Candidate,
@@ -112,7 +112,12 @@ def _read_file(run: Run, path: Path) -> None:
         if run.options.state is not None:
             whole.result()  # a state must hold nothing of a broken file
         for part in _parts(run, head, log):
-            bad, recalled = _count_part(run, head, path, log, class_sql, settings | {"part": part})
+            try:
+                bad, recalled = _count_part(
+                    run, head, path, log, class_sql, settings | {"part": part}
+                )
+            except EOFError as error:  # some engines read what there is of a packed file
+                raise truncated(path) from error
             whole.result()
             _take(run, path, bad, recalled=recalled)
 
