@@ -12,6 +12,9 @@ from costplan.ingest.usage.result import ClassUsage, UsageResult
 _MODELS = {"model", "model_id", "model_group", "model_permaslug", "modelname", "deployment"}
 """Keys whose values name models."""
 
+_SMALL_USD = Decimal("0.1")
+"""Dollars below which two decimals would say too little."""
+
 
 def usage_lines(result: UsageResult) -> Iterator[str]:
     """Describe a result: what was read, the classes, and what to know about them."""
@@ -48,7 +51,9 @@ def _days(count: int) -> str:
 def _spend(usd: Decimal | None) -> str:
     if usd is None:
         return "spend ?"
-    return f"spend ${usd:,.2f}" if not 0 < abs(usd) < 1 else f"spend ${usd:,.6f}".rstrip("0")
+    return (
+        f"spend ${usd:,.2f}" if not 0 < abs(usd) < _SMALL_USD else f"spend ${usd:,.6f}".rstrip("0")
+    )
 
 
 def _class_line(usage: ClassUsage) -> str:

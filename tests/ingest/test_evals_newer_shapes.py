@@ -113,6 +113,16 @@ def test_why_nothing_was_graded(tmp_path):
     }
 
 
+def test_a_run_that_was_stopped_before_its_first_answer(tmp_path):
+    """What a log says of itself is said where nothing of it can be used."""
+    path = tmp_path / "x.eval"
+    with zipfile.ZipFile(path, "w") as out:
+        spec = {"task": "t", "model": MODEL, "model_generate_config": {"reasoning_effort": "low"}}
+        out.writestr("_journal/start.json", json.dumps({"version": 2, "eval": spec}))
+    with pytest.raises(InputError, match="never finished; no sample was journalled"):
+        read_evals([path], ANY)
+
+
 def test_known_columns(tmp_path):
     """What metadata say under `known_...` is a column of the outcomes; texts are not copied."""
     parts = [{"metadata": {"known_tier": 2, "other": 1, "known_text": "x" * 500}}, {"metadata": {}}]

@@ -10,7 +10,7 @@ from costplan.ingest.workload_yaml import Draft, write_workload
 
 
 def test_small_amounts_and_single_days(write_lines, spend):
-    """Spend below a dollar shows its digits, one day is a day, classes that are models are told."""
+    """Spend of a few cents shows its digits, one day is a day, classes that are models are told."""
     path = write_lines("a.jsonl", [spend(n) for n in range(3)])
     lines = list(usage_lines(read_usage([path])))
     assert any(line.endswith("UTC, 1 day") for line in lines)

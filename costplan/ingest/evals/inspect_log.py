@@ -94,7 +94,8 @@ def _load(path: Path, head: Container | None) -> tuple[dict[str, Any], list[Any]
         journals = [name for name in members if name.startswith("_journal/summaries/")]
         for name in sorted(journals, key=lambda n: (len(n), n)):
             samples += json.loads(_member(path, members[name]))
-        return start, samples, "the run never finished; the samples it had journalled are used"
+        used = "the samples it had journalled are used" if samples else "no sample was journalled"
+        return start, samples, f"the run never finished; {used}"
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, struct.error, OSError) as error:
         raise InputError(
             [Fault("not a sound Inspect archive: broken or cut off", str(path))]

@@ -81,7 +81,8 @@ def read_evals(
     errors = tuple(a for a in answers.values() if a.correct is None)
     sums = tuple(item.measurement for item in found if isinstance(item, Sums))
     if not graded and not sums:
-        raise InputError(_nothing(errors, bad))
+        said = [item.text for item in found if isinstance(item, Remark)]
+        raise InputError(_nothing(errors, bad, said))
     remarks = [item.text for item in found if isinstance(item, Remark)]
     options = summarise(graded, errors)
     remarks += [note for option in options for note in option.notes]
@@ -98,14 +99,16 @@ def read_evals(
     )
 
 
-def _nothing(errors: Sequence[Answer], bad: Sequence[BadRecord]) -> list[Fault]:
+def _nothing(
+    errors: Sequence[Answer], bad: Sequence[BadRecord], said: Sequence[str]
+) -> list[Fault]:
     """Say that nothing was graded, and why: the first record of every reason."""
     first: dict[str, BadRecord] = {}
     for record in bad:
         first.setdefault(record.reason, record)
     faults = [Fault(b.reason, b.file, line=b.line) for b in list(first.values())[:10]]
     message = f"nothing was graded: {len(errors)} errors, {len(bad)} malformed"
-    return [*faults, Fault(message)]
+    return [*faults, *(Fault(text) for text in dict.fromkeys(said[:10])), Fault(message)]
 
 
 def _read(log: EvalFormat, path: Path, choice: EvalChoice) -> list[Found]:
