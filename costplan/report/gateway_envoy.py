@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from costplan.plan.model import Plan, PlanWarning
-from costplan.report.gateway_targets import Serving, Target, dump_yaml, head_of, warn
+from costplan.report.gateway_targets import Serving, Target, dump_yaml, head_of, list_limits, warn
 from costplan.report.gateway_wire import knob_fields
 
 MOST_RULES = 15
@@ -38,8 +38,8 @@ def write_envoy(plan: Plan, servings: tuple[Serving, ...]) -> tuple[str, list[Pl
             said = "the gateway checks no answer: the caller must ask the next step by its name"
             cannot.append(warn("cascade", said, serving.task_class))
     cannot += [
-        warn("ceiling", f"the ceiling {ceiling.name} needs a rate limit policy of its own")
-        for ceiling in plan.ceilings
+        warn("ceiling", f"the ceiling {name} needs a rate limit policy of its own")
+        for name in list_limits(plan)
     ]
     if any(t.provider == "anthropic" for serving in servings for t in serving.targets):
         said = "models of anthropic answer at /anthropic/v1/messages, in their own protocol only"

@@ -6,12 +6,14 @@ them; `allowed_openai_params` keeps an effort that its price list does not know 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from costplan.plan.model import Plan, PlanWarning
-from costplan.report.gateway_targets import Serving, Target, dump_yaml, head_of, warn
+from costplan.plan.months import add_months
+from costplan.report.gateway_targets import Serving, Target, dump_yaml, head_of, list_limits, warn
 from costplan.report.gateway_wire import knob_fields
 
 VENDORS = {
@@ -146,23 +148,39 @@ def _budgets(
     plan: Plan, cannot: list[PlanWarning]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Give dollar ceilings per provider and of the whole."""
-    time = DAYS[plan.workload.period]
     budgets: dict[str, dict[str, Any]] = {}
     whole: dict[str, Any] = {}
-    for ceiling in plan.ceilings:
-        parts = ceiling.name.split(".")
-        limit = float(ceiling.limit)
-        if ceiling.name == "usd":
+    times: dict[str, None] = {}
+    for name, (limits, monthly) in list_limits(plan).items():
+        parts = name.split(".")
+        limit, time = float(limits[0]), _duration(plan, monthly=monthly)
+        if name == "usd":
             whole = {"max_budget": limit, "budget_duration": time}
         elif len(parts) == 3 and (parts[0], parts[2]) == ("providers", "usd"):
-            if parts[1] in VENDORS:
-                budgets[VENDORS[parts[1]][0]] = {"budget_limit": limit, "time_period": time}
+            if parts[1] not in VENDORS:
+                continue
+            budgets[VENDORS[parts[1]][0]] = {"budget_limit": limit, "time_period": time}
         else:
-            cannot.append(warn("ceiling", f"the ceiling {ceiling.name} is not kept by the proxy"))
-    if whole or budgets:
-        said = f"budgets run for {time} from the proxy's start, not from {plan.workload.starts}"
+            cannot.append(warn("ceiling", f"the ceiling {name} is not kept by the proxy"))
+            continue
+        times[time] = None
+        if len(limits) > 1:
+            said = f"the ceiling {name} differs between months: that of the first is set"
+            cannot.append(warn("period", said))
+    if times:
+        said = f"budgets run for {' and '.join(times)} from the proxy's start, not from " \
+               f"{plan.workload.starts}"  # fmt: skip
         cannot.append(warn("period", said))
     return budgets, whole
+
+
+def _duration(plan: Plan, *, monthly: bool) -> str:
+    """Give the time that a ceiling is for: a period, or all months of a horizon."""
+    months = plan.workload.months
+    if monthly or months == 1:
+        return DAYS["month" if monthly else plan.workload.period]
+    start = dt.date.fromisoformat(plan.workload.starts)
+    return f"{(add_months(start, months) - start).days}d"
 
 
 def _say_cascade(serving: Serving) -> Iterator[PlanWarning]:

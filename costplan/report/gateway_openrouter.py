@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from costplan.plan.model import Plan, PlanWarning
-from costplan.report.gateway_targets import Serving, Target, slug, warn
+from costplan.report.gateway_targets import Serving, Target, list_limits, slug, warn
 from costplan.report.gateway_wire import knob_fields
 
 VENDORS = {
@@ -43,9 +43,9 @@ def write_openrouter(plan: Plan, servings: tuple[Serving, ...]) -> tuple[str, li
     cannot += [
         warn(
             "ceiling",
-            f"the ceiling {ceiling.name} is not part of a preset; a key may have a credit limit",
+            f"the ceiling {name} is not part of a preset; a key may have a credit limit",
         )
-        for ceiling in plan.ceilings
+        for name in list_limits(plan)
     ]
     cannot.append(warn("default_not_cap", "what a caller sends himself wins over the preset"))
     content = {"plan": plan.workload.name, "digest": plan.workload.digest, "presets": presets}

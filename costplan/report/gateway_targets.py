@@ -12,6 +12,18 @@ from costplan.domain.policy import Check, Policy
 from costplan.domain.policy_text import split_policy
 from costplan.domain.profile import Profile, Setting
 from costplan.plan.model import Line, Plan, PlanWarning
+from costplan.report.plan_tables import MONTH
+
+
+def list_limits(plan: Plan) -> dict[str, tuple[list[Decimal], bool]]:
+    """List ceilings by name without their month: their different limits, and whether per month."""
+    found: dict[str, tuple[list[Decimal], bool]] = {}
+    for ceiling in plan.ceilings:
+        name = MONTH.sub("", ceiling.name)
+        limits, _ = found.setdefault(name, ([], name != ceiling.name))
+        if ceiling.limit not in limits:
+            limits.append(ceiling.limit)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

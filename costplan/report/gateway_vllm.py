@@ -10,7 +10,15 @@ from typing import Any
 
 from costplan.plan.model import Plan, PlanWarning
 from costplan.providers.table import PROVIDERS
-from costplan.report.gateway_targets import Serving, Target, dump_yaml, head_of, slug, warn
+from costplan.report.gateway_targets import (
+    Serving,
+    Target,
+    dump_yaml,
+    head_of,
+    list_limits,
+    slug,
+    warn,
+)
 
 OTHERS = ("anthropic", "google", "ollama")
 """Providers whose own protocol is not OpenAI's: the router would have to translate the knob."""
@@ -29,8 +37,8 @@ def write_vllm_router(plan: Plan, servings: tuple[Serving, ...]) -> tuple[str, l
             recipes.append({"name": name, "routing": {"decisions": [decision]}})
             entrypoints.append({"model_names": [public], "recipe": name})
     cannot += [
-        warn("ceiling", f"the ceiling {ceiling.name} is not kept by the router")
-        for ceiling in plan.ceilings
+        warn("ceiling", f"the ceiling {name} is not kept by the router")
+        for name in list_limits(plan)
     ]
     cannot.append(warn("cap", "the router sets no cap on output tokens: callers must send it"))
     cannot.append(warn("ids", "the router reports models, not the plan's identifiers"))

@@ -313,3 +313,24 @@ def test_a_cascade_over_two_vendors_asks_each_of_them(profiles):
     made = write_gateway(plan([served]), "litellm", profiles)
     asked = [m["litellm_params"]["model"] for m in yaml.safe_load(made.text)["model_list"]]
     assert [name.split("/")[0] for name in asked] == ["openai", "anthropic"]
+
+
+def test_litellm_gives_a_years_ceiling_a_year(profiles):
+    """A ceiling for all months runs for their days, one per month for 30; each is said once."""
+    made_of = usual_plan()
+    whole, provider, latency = made_of.ceilings[:3]
+    ceilings = [whole.model_copy(update={"name": "usd"})]
+    for month in ("2027-01", "2027-02"):
+        ceilings += [
+            provider.model_copy(update={"name": f"providers.openai {month}.usd"}),
+            latency.model_copy(update={"name": f"teams.a {month}.mean_latency_s"}),
+        ]
+    workload = made_of.workload.model_copy(update={"starts": "2027-01-01", "months": 12})
+    year = made_of.model_copy(update={"ceilings": tuple(ceilings), "workload": workload})
+    made = write_gateway(year, "litellm", profiles)
+    content = yaml.safe_load(made.text)
+    assert content["litellm_settings"]["budget_duration"] == "365d"
+    (budget,) = content["router_settings"]["provider_budget_config"].values()
+    assert budget["time_period"] == "30d"
+    said = [w.message for w in made.cannot if w.code == "ceiling"]
+    assert said == ["the ceiling teams.a.mean_latency_s is not kept by the proxy"]
