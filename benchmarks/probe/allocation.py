@@ -20,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: the work is 
 import numpy as np
 
 from benchmarks.probe.race import Race, race
-from benchmarks.probe.worlds import SHARED, World, drawn_world, parts, shared_worlds
+from benchmarks.probe.worlds import SHARED, World, drawn_world, parts, rough_world, shared_worlds
 
 FRACTIONS = (0.3, 0.6)
 """Ceilings, as parts of what the best single option costs."""
@@ -32,26 +32,27 @@ LOSS = 1.1
 """Ratio from which a comparison is lost by more than a tenth."""
 
 
-def shared_parts(sets: int) -> Iterator[World]:
+def shared_parts(sets: int, seed: int) -> Iterator[World]:
     """Give the tables whole, and sets of their options."""
     for world in shared_worlds():
         yield world
         for options in OPTIONS:
             if options < world.score[0].shape[1]:
-                yield from parts(world, options, sets, SEED)
+                yield from parts(world, options, sets, seed)
 
 
-def drawn(sets: int) -> Iterator[World]:
-    """Give drawn tables."""
+def drawn(sets: int, seed: int) -> Iterator[World]:
+    """Give drawn tables, smooth and rough ones."""
     for options in (*OPTIONS, 32):
         for number in range(sets):
-            yield drawn_world(SEED + number, options)
+            yield drawn_world(seed + number, options)
+            yield rough_world(seed + number, options)
 
 
-def run(job: tuple[World, float, int, int]) -> Race:
+def run(job: tuple[World, float, int, int, int]) -> Race:
     """Run a race."""
-    world, fraction, reps, at_once = job
-    return race(world, fraction, reps, SEED, at_once=at_once)
+    world, fraction, reps, seed, at_once = job
+    return race(world, fraction, reps, seed, at_once=at_once)
 
 
 def spread(values: list[float]) -> str:
@@ -83,15 +84,18 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=1)
     parser.add_argument("--options", type=int, nargs="+")
     parser.add_argument("--at-once", type=int, default=1, help="rounds under way, 1 or 2")
+    parser.add_argument("--seed", type=int, default=SEED, help="of sets of options and of orders")
     parser.add_argument("--cores", type=int, default=2)
     chosen = parser.parse_args()
     if not chosen.drawn and not SHARED.exists():
         sys.exit("shared reference data is not beside the repository")
-    worlds = list((drawn if chosen.drawn else shared_parts)(chosen.sets))
+    worlds = list((drawn if chosen.drawn else shared_parts)(chosen.sets, chosen.seed))
     if chosen.options:
         worlds = [world for world in worlds if world.score[0].shape[1] in chosen.options]
     jobs = [
-        (world, fraction, chosen.reps, chosen.at_once) for world in worlds for fraction in FRACTIONS
+        (world, fraction, chosen.reps, chosen.seed, chosen.at_once)
+        for world in worlds
+        for fraction in FRACTIONS
     ]
     print(
         f"{'':24} races  ratio  middle half  lost |  even in other orders  |"

@@ -17,7 +17,6 @@ from costplan.evidence.estimates import PAIRED
 from costplan.evidence.logit import LogitFit, Spreads, fit_logits
 from costplan.probe.frontier import expected_accuracy, fill
 from costplan.probe.schedule import (
-    FIRST_QUESTIONS,
     TOLERANCE,
     Advice,
     Aim,
@@ -36,6 +35,8 @@ LEAST = 15
 """Questions from which a comparison counts."""
 MOST = 60
 """Questions of every option up to which even asking is followed."""
+START = 4
+"""Questions of every option from which both ways are looked at, whatever the rule begins with."""
 LEVELS = 18
 """Amounts of dollars at which both ways of asking are looked at; each a sixth above the last."""
 SLACK = 0.002
@@ -315,7 +316,7 @@ def race(
     evens = [ask_evenly(run) for run in first]
     again = [ask_evenly(run) for run in other]
     last = min(trail.usd[-1] for trail in (*evens, *again))
-    start = max(trail.usd[FIRST_QUESTIONS - 1] for trail in (*evens, *again))
+    start = max(trail.usd[START - 1] for trail in (*evens, *again))
     grid = np.geomspace(start, last, LEVELS)
     even = smooth([follow(run, trail, grid) for run, trail in zip(first, evens, strict=True)])
     control = smooth([follow(run, trail, grid) for run, trail in zip(other, again, strict=True)])

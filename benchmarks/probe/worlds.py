@@ -108,3 +108,34 @@ def drawn_world(seed: int, options: int) -> World:
         k = 0.002 * np.exp(price + rng.normal(0, 0.7))
         usd.append(k * np.exp(rng.normal(-0.125, 0.5, p.shape)))
     return World(f"drawn {seed}", tuple(score), tuple(usd))
+
+
+def rough_world(seed: int, options: int) -> World:
+    """Draw a world as agents make them.
+
+    Options come in families, differ little within them, and have skills and prices of their own in
+    each class; some classes have few questions; dollars of single questions spread widely, harder
+    ones cost more, and a run in fifty is broken.
+    """
+    rng = np.random.default_rng([11, seed, options])
+    classes = int(rng.integers(2, 7))
+    families = max(2, options // 4)
+    family = rng.integers(0, families, options)
+    price = rng.normal(0, 1, families)[family] + rng.normal(0, 0.6, options)
+    effect = 0.7 * rng.normal(0, 1, families)[family] + rng.uniform(0, 0.5) * price
+    effect = effect + rng.normal(0, 0.25, options)
+    level = rng.normal(0.5, 0.8, classes)
+    spread, hardness = rng.uniform(0.1, 0.4), rng.uniform(1.0, 2.5)
+    squeezed = np.sqrt(1 + np.pi * hardness**2 / 8)  # hardness pulls mean scores towards a half
+    score, usd = [], []
+    for c in range(classes):
+        questions = int(np.exp(rng.uniform(np.log(15), np.log(400))))
+        own = spread * (rng.normal(0, 1, families)[family] + rng.normal(0, 1, options))
+        own = np.where(rng.uniform(size=options) < 0.02, own - 2.5, own)
+        hard = rng.normal(0, hardness, (questions, 1))
+        p = 1 / (1 + np.exp(hard - squeezed * (level[c] + effect + own)))
+        score.append((rng.uniform(size=p.shape) < p).astype(float))
+        k = 0.02 * np.exp(price + rng.normal(0, 0.5) + rng.normal(0, 0.5, options))
+        tail = rng.uniform(0.4, 1.1)
+        usd.append(k * np.exp(0.4 * hard / hardness + rng.normal(0, tail, p.shape)))
+    return World(f"rough {seed}", tuple(score), tuple(usd))
