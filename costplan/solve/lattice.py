@@ -71,13 +71,15 @@ def least_loss(knapsack: Knapsack, filled: Filled, core: Core) -> float:
 def _exceeding(changes: _Changes, slope: Fraction) -> Fraction:
     """Add up what the best change of each class gains above the slope: a hair, by rounding."""
     above = changes.gain.astype(np.float64) - float(slope) * changes.rise.astype(np.float64)
-    scale = np.abs(changes.gain).max(initial=0)
-    most: dict[int, Fraction] = {}
-    for k in np.flatnonzero(above > -1e-9 * float(scale)).tolist():
-        group = int(changes.group[k])
-        gain = int(changes.gain[k]) - slope * int(changes.rise[k])
-        most[group] = max(most.get(group, Fraction(0)), gain)
-    return sum(most.values(), Fraction(0))
+    near = np.flatnonzero(above > -1e-9 * float(np.abs(changes.gain).max(initial=0)))
+    # in whole units, as fractions of thousands of changes would take seconds
+    gain = changes.gain[near].astype(object) * slope.denominator
+    gain -= changes.rise[near].astype(object) * slope.numerator
+    most: dict[int, int] = {}
+    for k in np.flatnonzero(gain > 0).tolist():
+        group = int(changes.group[near[k]])
+        most[group] = max(most.get(group, 0), gain[k])
+    return Fraction(sum(most.values()), slope.denominator)
 
 
 def _list_rates(changes: _Changes, order: Ints) -> Iterator[Fraction]:
