@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CONNECT_S = 15.0
-KEEPALIVE_S = 4.0
-"""Servers of our own close an idle connection after 5 seconds; a call must not meet that."""
+KEEPALIVE_S = 2.0
+"""Servers of our own close an idle connection after 5 seconds; a call must not meet that, on a busy
+machine either."""
 DRAIN_S = 0.5
 """How long the end of a body may take once the terminal event is there."""
 KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")

@@ -94,7 +94,9 @@ def test_ctrl_c_while_it_starts_shows_no_trace(after):
         time.sleep(after)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) in {(130, "interrupted\n"), (0, "")}
+    # All was said and Python is leaving: its own handler is gone by then, and the signal ends it.
+    ended = {(0, ""), (-signal.SIGINT, "")}
+    assert (process.returncode, err) in {(130, "interrupted\n"), *ended}
 
 
 def test_a_library_that_fails_of_ctrl_c_is_no_bug(tmp_path):
