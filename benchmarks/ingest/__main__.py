@@ -93,17 +93,17 @@ class Taken(NamedTuple):
 
 def make(path: Path, rows: int, form: str) -> None:
     """Write a log of one request a row."""
-    sql = "SET memory_limit='2GB'; SET preserve_insertion_order=false;"
-    sql += LOG.format(rows=rows, path=path, form=form)
-    subprocess.run(
-        [sys.executable, "-c", "import duckdb, sys; duckdb.execute(sys.argv[1])", sql], check=True
-    )
+    _execute(LOG.format(rows=rows, path=path, form=form))
 
 
 def leave_out_ids(path: Path, out: Path) -> None:
     """Copy a log without the ids of its requests."""
-    sql = "SET memory_limit='2GB'; SET preserve_insertion_order=false;"
-    sql += f"COPY (SELECT * EXCLUDE request_id FROM '{path}') TO '{out}' (FORMAT parquet)"
+    _execute(f"COPY (SELECT * EXCLUDE request_id FROM '{path}') TO '{out}' (FORMAT parquet)")
+
+
+def _execute(sql: str) -> None:
+    """Run SQL in a process of its own, so that its memory is not ours."""
+    sql = f"SET memory_limit='2GB'; SET preserve_insertion_order=false; {sql}"
     subprocess.run(
         [sys.executable, "-c", "import duckdb, sys; duckdb.execute(sys.argv[1])", sql], check=True
     )

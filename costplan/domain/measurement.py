@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+UNSTATED = "unstated"
+"""A setting that no profile has: such a row can be shown, but is no option."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -23,7 +26,7 @@ class Measurement:
     """Name of the model's profile: "o3"."""
     setting: str
     """Position of the model's knob as the profile names it: "high", "16000", "fixed"; or
-    "unstated", which no profile has: such a row can be shown, but is no option."""
+    UNSTATED."""
     n_questions: int | None
     """Graded questions, at least 1; None where the source does not say."""
     accuracy: float

@@ -62,6 +62,11 @@ class Head:
     types: tuple[str, ...] = ()
     """Column types of a Parquet file, beside `columns`."""
 
+    @property
+    def json_packing(self) -> str:
+        """The compression as every version of the engine's JSON reader knows it."""
+        return "uncompressed" if self.compression == "none" else self.compression
+
     def has(self, *keys: str) -> bool:
         """Tell whether all keys occur."""
         return self.keys.issuperset(keys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -14,6 +13,7 @@ from costplan.plan.allocation import Allocation
 from costplan.plan.case import Case, ClassCase
 from costplan.plan.margin import keep, usd_sd, with_margin
 from costplan.plan.model import Baseline, PlanWarning
+from costplan.plan.months import NAMED_MONTH
 from costplan.plan.problem import exact_accuracy, pose
 from costplan.plan.today import is_today
 
@@ -27,8 +27,6 @@ FINEST = Decimal("1e-15")
 """Step of the means of a mix: as fine as a workload may be written."""
 HAIR = Decimal("1e-6")
 """Part of a limit that no figure shows."""
-MONTH = re.compile(r" (\d{4}-\d{2})(?=\.)")
-"""How the names of limits carry their month, where one plan has several."""
 MOST_NAMED = 5
 """Classes that are named where a dollar ceiling is too low."""
 MIX_SECONDS = 10.0
@@ -104,8 +102,8 @@ def _join_limits(names: Sequence[str]) -> Iterator[str]:
     months: dict[str, list[str]] = {}
     for name in names:
         if not name.startswith("classes."):
-            found = MONTH.search(name)
-            months.setdefault(MONTH.sub("", name), []).extend(found.groups() if found else ())
+            found = NAMED_MONTH.search(name)
+            months.setdefault(NAMED_MONTH.sub("", name), []).extend(found.groups() if found else ())
             continue
         owner, _, key = name.removeprefix("classes.").rpartition(".")
         classes.setdefault(key, []).append(owner)

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
 from costplan.domain.estimate import Grade
-from costplan.domain.measurement import Measurement
+from costplan.domain.measurement import UNSTATED, Measurement
 from costplan.domain.option import Option
 from costplan.plan.case import Case, ClassCase
 from costplan.plan.curve_fit import CurveFit, FitPoint, choose_classes, put_in_order
 
 if TYPE_CHECKING:
     from costplan.evidence.diagnosis import CurvePoint, Finding
-
-UNSTATED = "unstated"
-"""A setting that no profile has: shown by its source, comparable with nothing."""
 
 
 def fit_workload(path: Path, names: Sequence[str], confidence: float | None) -> list[CurveFit]:

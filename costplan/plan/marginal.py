@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -12,6 +11,7 @@ from costplan.domain.errors import LimitError
 from costplan.plan.case import Case
 from costplan.plan.insight import NextStep
 from costplan.plan.model import Ceiling
+from costplan.plan.months import NAMED_MONTH
 from costplan.plan.part import hold_quantity
 from costplan.plan.problem import part_of_requests
 from costplan.plan.solving import Solved
@@ -25,7 +25,6 @@ MORE_USD = Decimal(1000)
 """Dollars that the next step of a money ceiling is about, at most a tenth of the ceiling."""
 MORE_SECONDS = Decimal(1)
 """Seconds that the next step of a latency ceiling is about."""
-MONTH = re.compile(r" (\d{4}-\d{2})\.")
 SOLVED = ("usd", "mean_latency_s")
 """Ceilings whose next step is found by solving again."""
 MOST_BINDING = 3
@@ -89,7 +88,7 @@ def _explain_price(name: str, up: float | None, down: float | None) -> str | Non
 
 def _scale(case: Case, name: str) -> Decimal:
     """Give what shares within a month of a horizon are multiplied by, to be of that month again."""
-    month = MONTH.search(name)
+    month = NAMED_MONTH.search(name)
     if month is None or not name.endswith("share"):
         return Decimal(1)
     mine, everything = part_of_requests(case, month[1])

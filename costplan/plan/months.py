@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import re
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from costplan.domain.money import EXACT
 if TYPE_CHECKING:
     from costplan.domain.workload import TaskClass, Workload
 
+NAMED_MONTH = re.compile(r" (\d{4}-\d{2})(?=\.)")
+"""How the names of limits carry their month, where one plan has several."""
 MONTHS_PER = {"month": 1, "quarter": 3, "year": 12}
 DAYS_PER = {"day": 1, "week": 7}
 REQUEST = Decimal("0.001")

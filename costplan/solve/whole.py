@@ -169,8 +169,8 @@ class _Tree:
         """
         reduced = self._reduced(node)
         large = len(reduced) > SMALL
-        distance = node.bound - self.gain
-        limit = max(_nearest(reduced), distance / FARTHEST) if large else np.inf
+        farthest = (node.bound - self.gain) / FARTHEST
+        limit = max(_nearest(reduced), farthest) if large else np.inf
         while True:
             distance = node.bound - self.gain
             if distance <= 0 or node.filled.slope <= 0:

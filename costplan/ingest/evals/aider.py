@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from costplan.domain.errors import Fault, InputError
-from costplan.domain.measurement import Measurement
+from costplan.domain.measurement import UNSTATED, Measurement
 from costplan.ingest.evals.answers import (
     Answer,
     BadRecord,
@@ -26,8 +26,6 @@ from costplan.ingest.evals.answers import (
 )
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.report_json import load_documents
-
-UNSTATED = "unstated"
 
 
 def _is_leaderboard(head: Head) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from costplan.domain.errors import Fault, InputError
-from costplan.domain.measurement import Measurement
+from costplan.domain.measurement import UNSTATED, Measurement
 from costplan.ingest.evals.answers import (
     Answer,
     BadRecord,
@@ -29,7 +29,6 @@ from costplan.ingest.evals.answers import (
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.report_json import load_documents
 
-UNSTATED = "unstated"
 _LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _WORDS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
 
@@ -109,6 +108,10 @@ def _full_samples(path: Path, members: Mapping[str, zipfile.ZipInfo]) -> list[An
 
 def _model_of(header: Mapping[str, Any]) -> str:
     return str((header.get("eval") or {}).get("model") or "")
+
+
+def _task_of(header: Mapping[str, Any], path: Path) -> str:
+    return str((header.get("eval") or {}).get("task") or path.stem)
 
 
 def _grades_itself(
@@ -248,7 +251,7 @@ def _run_sums(header: Mapping[str, Any], path: Path, choice: EvalChoice) -> Sums
     sums = _tokens(usages.get(model) or {})
     mean = {key: None if v is None or not calls else v / calls for key, v in sums.items()}
     usd = mean["usd"]
-    task = str((header.get("eval") or {}).get("task") or path.stem)
+    task = _task_of(header, path)
     return Sums(
         Measurement(
             source=path.stem,
@@ -311,7 +314,7 @@ def _answers(
     scorer, field = score_key
     shown = f"{scorer}.{field}" if field else scorer
     model = _model_of(header)
-    task = str((header.get("eval") or {}).get("task") or path.stem)
+    task = _task_of(header, path)
     setting = setting_of(_config(header))
     unjudged = 0
     for number, sample in enumerate(samples, start=1):

@@ -49,7 +49,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     elif head.container is Container.CSV:
         source = f"read_csv({quote(str(path))}, all_varchar=true, compression='{head.compression}')"
     else:
-        source = f"read_json_auto({quote(str(path))}, compression='{head.compression}')"
+        source = f"read_json_auto({quote(str(path))}, compression='{head.json_packing}')"
     kept = [c for c in _COLUMNS if c in head.keys and c not in _TEXTS]
     import duckdb
 

@@ -80,10 +80,9 @@ def read_evals(
     graded = tuple(a for a in answers.values() if a.correct is not None)
     errors = tuple(a for a in answers.values() if a.correct is None)
     sums = tuple(item.measurement for item in found if isinstance(item, Sums))
-    if not graded and not sums:
-        said = [item.text for item in found if isinstance(item, Remark)]
-        raise InputError(_nothing(errors, bad, said))
     remarks = [item.text for item in found if isinstance(item, Remark)]
+    if not graded and not sums:
+        raise InputError(_nothing(errors, bad, remarks))
     options = summarise(graded, errors)
     remarks += [note for option in options for note in option.notes]
     return EvalsResult(

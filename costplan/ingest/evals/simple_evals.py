@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from costplan.domain.errors import Fault, InputError
-from costplan.domain.measurement import Measurement
+from costplan.domain.measurement import UNSTATED, Measurement
 from costplan.ingest.evals.answers import (
     EvalChoice,
     EvalFormat,
@@ -23,7 +23,6 @@ from costplan.ingest.usage.report_json import load_documents
 _NAME = re.compile(
     r"^(?P<eval>[a-z0-9]+)_(?P<model>.+?)_(?P<date>\d{8})_\d{6}(_DEBUG)?(_allresults)?$"
 )
-UNSTATED = "unstated"
 
 
 def _recognise(head: Head) -> bool:

@@ -18,9 +18,8 @@ from costplan.ingest.usage.format import ReportFormat, ReportRow
 from costplan.ingest.usage.report_json import (
     dollars,
     instant,
-    is_csv,
+    load_csv,
     load_items,
-    load_rows,
     other_labels,
     whole,
 )
@@ -67,7 +66,8 @@ def _results(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
     Raises InputError for groups of people that overlap.
     """
-    for item in _console_rows(path) if is_csv(path) else load_items(path, "data"):
+    rows = load_csv(path)
+    for item in load_items(path, "data") if rows is None else _name_columns(rows):
         bucket = dict(item)
         if "results" in bucket:
             lines = [dict(result) for result in bucket["results"] or [{}]]
@@ -82,9 +82,9 @@ def _results(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
             yield bucket, line
 
 
-def _console_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _name_columns(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the days of the console's CSV with the names of the report."""
-    for row in load_rows(path):
+    for row in rows:
         day = dt.datetime.fromisoformat(str(row["usage_date_utc"])[:10])
         yield {
             "starting_at": day.isoformat(),

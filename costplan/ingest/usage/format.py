@@ -82,6 +82,11 @@ class LogFormat:
     alone: bool = False
     """Whether `explode` looks at one record at a time, so that a file may be cut anywhere."""
 
+    @property
+    def one_each(self) -> bool:
+        """Whether every record is one request."""
+        return self.rows.get("n") == "1"
+
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:

@@ -11,9 +11,8 @@ from costplan.ingest.usage.format import ReportFormat, ReportRow
 from costplan.ingest.usage.report_json import (
     dollars,
     instant,
-    is_csv,
+    load_csv,
     load_items,
-    load_rows,
     other_labels,
     whole,
 )
@@ -30,8 +29,9 @@ _BATCH = {"true": "batch", "false": "not batch"}
 
 
 def _buckets(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    if is_csv(path):
-        for row in load_rows(path):
+    rows = load_csv(path)
+    if rows is not None:
+        for row in rows:
             amount = {"value": row.get("amount_value"), "currency": row.get("amount_currency")}
             counts = {key: whole(value) for key, value in row.items() if _counts(key)}
             yield row, {**row, **counts, "amount": amount} if _says(row) else {}

@@ -60,20 +60,21 @@ def load_items(path: Path, key: str) -> Iterator[Mapping[str, Any]]:
                 yield page
 
 
-def is_csv(path: Path) -> bool:
-    """Tell whether a report is a CSV, as consoles export it."""
-    return read_head(path).container is Container.CSV
+def load_csv(path: Path) -> Iterator[dict[str, Any]] | None:
+    """Give the rows of a CSV, as consoles export it; None where a report is none.
 
-
-def load_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a CSV by the names of its columns; empty is None.
-
-    Raises InputError where it is not UTF-8 or the packed file is cut off.
+    Rows go by the names of the columns; empty is None. Reading them raises InputError where the
+    file is not UTF-8 or the packed file is cut off.
     """
+    head = read_head(path)
+    return _load_rows(path, head.delimiter) if head.container is Container.CSV else None
+
+
+def _load_rows(path: Path, delimiter: str) -> Iterator[dict[str, Any]]:
     try:
         with open_text_bytes(path) as file:
             lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
-            for row in csv.DictReader(lines, delimiter=read_head(path).delimiter):
+            for row in csv.DictReader(lines, delimiter=delimiter):
                 yield {str(key).strip(): value or None for key, value in row.items() if key}
     except EOFError as error:
         raise truncated(path) from error

@@ -61,11 +61,10 @@ def _json(head: Head, log: LogFormat, numbered: bool, typed: bool) -> str:
     largest = LARGEST_LINE if lines else max(LARGEST_LINE, 2 * _unpacked_size(head))
     if lines and (typed or head.path.stat().st_size < LARGEST_LINE):
         largest = 1 << 24  # the default; a longer line is read when numbers are read as text
-    packing = "uncompressed" if head.compression == "none" else head.compression
     reader = (
         f"read_json({quote(str(head.path))}, format='{_JSON_FORMATS[head.container]}',"
         f" records=true, columns={{{listed}}}, ignore_errors={str(ignore).lower()},"
-        f" compression='{packing}', maximum_object_size={largest})"
+        f" compression='{head.json_packing}', maximum_object_size={largest})"
     )
     if holds:
         item = f"unnest({name(log.wrapper)})" if holds == "[" else name(log.wrapper)

@@ -28,7 +28,6 @@ from costplan.ingest.usage.rows import SUSPECT, checked_select, row_select, trus
 from costplan.ingest.usage.source import LARGEST_LINE, record_source
 from costplan.ingest.usage.tally import (
     MOST_CODED,
-    Lean,
     Tally,
     coded_sql,
     lean_rows,
@@ -133,7 +132,6 @@ def _count_view(
     connection: DuckDBPyConnection, log: LogFormat, seen: Seen, rows: str
 ) -> tuple[Tally, _Unique]:
     """Count rows where they lie: on trust, and again with every check where that was wrong."""
-    one_each = log.rows.get("n") == "1"
     trusted = trusted_select(rows, spans="finish" in log.rows)
     connection.execute(f"CREATE OR REPLACE VIEW part_view AS {trusted}")
     if any(
@@ -142,10 +140,9 @@ def _count_view(
     ):
         connection.execute(f"CREATE OR REPLACE VIEW part_view AS {checked_select(rows)}")
         unique = _unique(connection, log, seen, "part_view")
-        return tally_relation(connection, unique.relation, one_each=one_each), unique
-    lean = lean_rows(log) if one_each else None
+        return tally_relation(connection, unique.relation, one_each=log.one_each), unique
     identity = {"value": "hash(request_id)", "which": "request_id <> ''"}
-    return _count_trusted(connection, log, seen, lean, identity)
+    return _count_trusted(connection, log, seen, identity)
 
 
 def _count_table(
@@ -155,7 +152,6 @@ def _count_table(
     coded: tuple[str, ...],
 ) -> tuple[Tally, _Unique]:
     """Count rows that were kept: on trust where none of them needs to be checked."""
-    one_each = log.rows.get("n") == "1"
     known = _known(log)
     trusted = trusted_select(known, spans="finish" in log.rows, identity="id", code="code")
     connection.execute(f"CREATE OR REPLACE VIEW part_view AS {trusted}")
@@ -164,17 +160,15 @@ def _count_table(
         checked = checked_select(known, identity="id", code="code")
         connection.execute(f"CREATE OR REPLACE VIEW part_view AS {checked}")
         unique = _unique(connection, log, seen, "part_view")
-        tally = tally_relation(connection, unique.relation, one_each=one_each, coded=coded)
+        tally = tally_relation(connection, unique.relation, one_each=log.one_each, coded=coded)
         return tally, unique
-    lean = lean_rows(log) if one_each else None
-    return _count_trusted(connection, log, seen, lean, {"which": "id IS NOT NULL"}, coded)
+    return _count_trusted(connection, log, seen, {"which": "id IS NOT NULL"}, coded)
 
 
 def _count_trusted(
     connection: DuckDBPyConnection,
     log: LogFormat,
     seen: Seen,
-    lean: Lean | None,
     identity: dict[str, str],
     coded: tuple[str, ...] = (),
 ) -> tuple[Tally, _Unique]:
@@ -182,10 +176,10 @@ def _count_trusted(
 
     Counting keeps the engine busy while ids are handed over and sorted outside of it.
     """
-    one_each = log.rows.get("n") == "1"
+    lean = lean_rows(log) if log.one_each else None
     if lean is None or not lean.all_count:
         identity = {}
-    count = partial(tally_relation, one_each=one_each, used="is_used", lean=lean, coded=coded)
+    count = partial(tally_relation, one_each=log.one_each, used="is_used", lean=lean, coded=coded)
     with connection.cursor() as cursor, ThreadPoolExecutor(1) as thread:
         counted = thread.submit(count, cursor, "part_view")
         try:
