@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from costplan.domain.errors import Fault, InputError
+from costplan.ingest.spans import Span, address
 
 HEAD_BYTES = 1 << 20
 _GZIP, _ZSTD, _PARQUET, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"PK\x03\x04"
@@ -61,6 +62,18 @@ class Head:
     """Field delimiter of a CSV."""
     types: tuple[str, ...] = ()
     """Column types of a Parquet file, beside `columns`."""
+    span: tuple[int, int] | None = None
+    """First byte and the one after the last, where a part of the file is looked at alone."""
+
+    @property
+    def address(self) -> str:
+        """What the engine reads it by."""
+        return str(self.path) if self.span is None else address(self.path, *self.span)
+
+    @property
+    def size(self) -> int:
+        """Bytes, as they are packed."""
+        return self.path.stat().st_size if self.span is None else self.span[1] - self.span[0]
 
     @property
     def json_packing(self) -> str:
@@ -70,6 +83,13 @@ class Head:
     def has(self, *keys: str) -> bool:
         """Tell whether all keys occur."""
         return self.keys.issuperset(keys)
+
+
+def open_head(head: Head) -> IO[bytes]:
+    """Open what a head is the beginning of; as `open_text_bytes` otherwise."""
+    if head.span is None:
+        return open_text_bytes(head.path)
+    return io.BufferedReader(Span(head.path, *head.span))
 
 
 def open_text_bytes(path: Path) -> IO[bytes]:

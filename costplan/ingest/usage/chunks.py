@@ -1,13 +1,13 @@
 """Large files of lines cut into chunks: memory stays bounded, and a stopped run goes on inside.
 
 A chunk ends where a record ends, so that chunks counted one by one are the file counted whole. It
-is told from others by its content: what was appended to a file is all that is read again.
+is told from others by its content: what was appended to a file is all that is read again. Of lines
+that are not packed the engine reads a part where it lies; everything else is copied.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.head import Container, Head, open_text_bytes, truncated
+from costplan.ingest.head import Container, Head, open_head, open_text_bytes, truncated
 from costplan.ingest.usage.format import LogFormat
 
 CHUNK_BYTES = 1 << 29
@@ -31,16 +31,17 @@ _PACKED = 8
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A run of whole records, unpacked, in a file of its own."""
+    """A run of whole records, unpacked."""
 
     head: Head
-    """The temporary file, with what the beginning of the whole file tells."""
+    """Where they are, with what the beginning of the whole file tells."""
     identity: str
     """Name of the content."""
     offset: int
     """Unpacked bytes of the whole file before this chunk."""
-    file: IO[bytes]
-    """The temporary file, open: where the system can, it has no name that could outlive a run."""
+    file: IO[bytes] | None = None
+    """The temporary file that they were copied to, open: where the system can, it has no name
+    that could outlive a run."""
 
 
 def is_large(head: Head, log: LogFormat, chunk_bytes: int = CHUNK_BYTES) -> bool:
@@ -49,30 +50,33 @@ def is_large(head: Head, log: LogFormat, chunk_bytes: int = CHUNK_BYTES) -> bool
         return False
     if log.explode and not log.alone:
         return False
-    size = head.path.stat().st_size * (1 if head.compression == "none" else _PACKED)
+    size = head.size * (1 if head.compression == "none" else _PACKED)
     return size > _WORTH_CUTTING * chunk_bytes
 
 
 def chunks(head: Head, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
-    """Cut a file into chunks; each is removed when the next is asked for.
+    """Cut a file into chunks; what was copied is removed when the next is asked for.
 
     The next chunk is unpacked while one is counted.
 
     Raises InputError where the packed file is cut off or broken.
     """
+    if head.compression == "none" and head.container is Container.JSON_LINES:
+        yield from _spans(head, chunk_bytes)
+        return
     with (
         tempfile.TemporaryDirectory(prefix="costplan-chunks-") as folder,
         ThreadPoolExecutor(1) as thread,
     ):
-        plain = head.compression == "none" and head.container is Container.JSON_LINES
-        cut = (_cut_plain if plain else _cut)(head, Path(folder), chunk_bytes)
+        cut = _cut(head, Path(folder), chunk_bytes)
         coming = thread.submit(next, cut, None)
         while (chunk := coming.result()) is not None:
             coming = thread.submit(next, cut, None)
             try:
                 yield chunk
             finally:
-                chunk.file.close()
+                if chunk.file is not None:
+                    chunk.file.close()
 
 
 def _open_unnamed(path: Path) -> tuple[IO[bytes], Path]:
@@ -88,23 +92,17 @@ def _open_unnamed(path: Path) -> tuple[IO[bytes], Path]:
     return file, unnamed
 
 
-def _cut_plain(head: Head, folder: Path, chunk_bytes: int) -> Iterator[Chunk]:
-    """Cut lines that are not packed: the system copies them, and nothing looks at them."""
-    size = head.path.stat().st_size
+def _spans(head: Head, chunk_bytes: int) -> Iterator[Chunk]:
+    """Cut lines that are not packed."""
+    size = head.size
     start = 0
     with head.path.open("rb") as file:
         while start < size:
             file.seek(start + chunk_bytes)
             file.readline()
             end = min(file.tell(), size)
-            out, path = _open_unnamed(folder / f"{start}")
-            done = start
-            while done < end and (
-                moved := os.sendfile(out.fileno(), file.fileno(), done, end - done)
-            ):
-                done += moved
-            unpacked = replace(head, path=path, compression="none")
-            yield Chunk(unpacked, _identify(path), start, out)
+            part = replace(head, span=(start, end))
+            yield Chunk(part, _identify(part), start)
             start = end
 
 
@@ -123,7 +121,7 @@ def _cut(head: Head, folder: Path, chunk_bytes: int) -> Iterator[Chunk]:
                     out.close()
                     return
                 unpacked = replace(head, path=path, compression="none")
-                yield Chunk(unpacked, _identify(path), offset, out)
+                yield Chunk(unpacked, _identify(unpacked), offset, out)
                 offset += size
     except EOFError as error:
         raise truncated(head.path) from error
@@ -167,10 +165,10 @@ def _last_end(block: bytes, inside: bool, quoted: bool) -> int:
     return 0
 
 
-def _identify(path: Path) -> str:
-    size = path.stat().st_size
+def _identify(part: Head) -> str:
+    size = part.size
     digest = hashlib.blake2b(f"chunk {size}".encode(), digest_size=12)
-    with path.open("rb") as file:
+    with open_head(part) as file:
         for start in sorted({0, max(size // 2 - _EDGE, 0), max(size - _EDGE, 0)}):
             file.seek(start)
             digest.update(file.read(_EDGE))

@@ -11,6 +11,7 @@ from pathlib import Path
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import connect, quote
 from costplan.ingest.head import Container, Head, check_whole, read_head, truncated
+from costplan.ingest.spans import read_spans
 from costplan.ingest.usage.chunks import chunks, is_large, lines_before
 from costplan.ingest.usage.classes import (
     Candidate,
@@ -127,6 +128,8 @@ def _count_chunks(
 ) -> None:
     """Count a large file of lines chunk by chunk; what a stopped run had counted is recalled."""
     for chunk in chunks(head, run.options.chunk_bytes):
+        if chunk.head.span is not None:
+            read_spans(run.connection)
         part = {**settings, "file": chunk.identity, "part": "chunk"}
         try:
             bad, recalled = _count_part(run, chunk.head, head.path, log, class_sql, part)

@@ -59,10 +59,10 @@ def _json(head: Head, log: LogFormat, numbered: bool, typed: bool) -> str:
     lines = head.container is Container.JSON_LINES
     ignore = lines and not typed
     largest = LARGEST_LINE if lines else max(LARGEST_LINE, 2 * _unpacked_size(head))
-    if lines and (typed or head.path.stat().st_size < LARGEST_LINE):
+    if lines and (typed or head.size < LARGEST_LINE):
         largest = 1 << 24  # the default; a longer line is read when numbers are read as text
     reader = (
-        f"read_json({quote(str(head.path))}, format='{_JSON_FORMATS[head.container]}',"
+        f"read_json({quote(head.address)}, format='{_JSON_FORMATS[head.container]}',"
         f" records=true, columns={{{listed}}}, ignore_errors={str(ignore).lower()},"
         f" compression='{head.json_packing}', maximum_object_size={largest})"
     )
@@ -74,8 +74,7 @@ def _json(head: Head, log: LogFormat, numbered: bool, typed: bool) -> str:
 
 
 def _unpacked_size(head: Head) -> int:
-    size = head.path.stat().st_size
-    return size if head.compression == "none" else 20 * size
+    return head.size if head.compression == "none" else 20 * head.size
 
 
 def _select(reader: str, replaced: dict[str, str], numbered: bool) -> str:

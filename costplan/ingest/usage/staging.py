@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.engine import name, quote
-from costplan.ingest.head import Container, Head, open_text_bytes, truncated
+from costplan.ingest.head import Container, Head, open_head, truncated
 from costplan.ingest.usage.classes import usual_classes
 from costplan.ingest.usage.format import ROW_TYPES, LogFormat
 from costplan.ingest.usage.ids import (
@@ -324,7 +324,7 @@ def unreadable(head: Head, error: Exception) -> InputError:
 def _long_line(head: Head) -> int | None:
     """Find the first line that is longer than the reader takes."""
     number, length = 1, 0
-    with open_text_bytes(head.path) as file:
+    with open_head(head) as file:
         while block := file.read(1 << 22):
             first, *others = block.split(b"\n")
             length += len(first)
@@ -362,7 +362,7 @@ def _lines(head: Head, ordinals: set[int]) -> dict[int, tuple[int, str]]:
     """Find the lines of records, which the reader counts without blank ones, and what ails them."""
     found: dict[int, tuple[int, str]] = {}
     ordinal = 0
-    with open_text_bytes(head.path) as file:
+    with open_head(head) as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 ordinal += 1
