@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from costplan.domain.errors import Fault
 from costplan.domain.money import EXACT
 from costplan.domain.price import Price, PriceListing, UnknownPriceError
-from costplan.domain.profile import PriceKey, Profile
-from costplan.domain.workload import StatedPrice
-from costplan.files.cost_map import match_cost_map, read_litellm_cost_map
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, PriceCalculation, Provider
+
+    from costplan.domain.profile import DatedPrice, PriceKey, Profile
+    from costplan.domain.workload import StatedPrice
 
     Entry = tuple[Provider, ModelInfo]
 
@@ -30,9 +30,7 @@ __all__ = [
     "find_price",
     "hosts_of",
     "list_prices",
-    "match_cost_map",
     "prices_by_hour",
-    "read_litellm_cost_map",
 ]
 
 PRICE_HOUR_UTC = 12
@@ -156,7 +154,7 @@ def _listing(name: str, profile: Profile, as_of: dt.date) -> PriceListing:
     )
 
 
-def _take(price: StatedPrice, batch: bool, source: str) -> _Found:
+def _take(price: StatedPrice | DatedPrice, batch: bool, source: str) -> _Found:
     cached = price.cached_input_usd_per_mtok
     rates = (
         price.input_usd_per_mtok,
@@ -181,14 +179,7 @@ def _from_profile(name: str, profile: Profile, as_of: dt.date, batch: bool) -> _
             "plan for a later day, or state a price under prices: in the workload",
         )
     price = past[-1]
-    stated = StatedPrice(
-        input_usd_per_mtok=price.input_usd_per_mtok,
-        cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
-        output_usd_per_mtok=price.output_usd_per_mtok,
-        batch_multiplier=price.batch_multiplier,
-        source="profile",
-    )
-    return _take(stated, batch, f"profile, from {price.starts}: {price.source}")
+    return _take(price, batch, f"profile, from {price.starts}: {price.source}")
 
 
 def _from_library(

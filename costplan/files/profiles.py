@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from costplan.domain.errors import Fault, InputError
@@ -37,6 +37,36 @@ def load_profiles(directory: Path | str, names: Iterable[str] | None = None) -> 
     if faults:
         raise InputError(faults)
     return profiles
+
+
+class ProfileFolder(Mapping[str, Profile]):
+    """The profiles of a directory in order of name, each loaded when it is asked for.
+
+    Raises InputError then, with every fault of its file.
+    """
+
+    def __init__(self, directory: Path | str) -> None:
+        """List the files; as `find_profiles` otherwise."""
+        self._paths = find_profiles(directory)
+        self._loaded: dict[str, Profile] = {}
+
+    def __getitem__(self, name: str) -> Profile:
+        """Load a profile, once."""
+        if name not in self._loaded:
+            self._loaded[name] = load_profile(self._paths[name])
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is a profile, without loading it."""
+        return name in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        """Name the profiles."""
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        """Count the profiles."""
+        return len(self._paths)
 
 
 def find_profiles(directory: Path | str) -> dict[str, Path]:

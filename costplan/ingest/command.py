@@ -15,6 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from costplan.domain.errors import Fault, InputError
+from costplan.ingest.engine import hear_interrupts
 from costplan.ingest.usage.contract import usage_json
 from costplan.ingest.usage.result import UsageResult
 from costplan.ingest.usage.run import Progress, UsageOptions, preview, read_usage
@@ -52,6 +53,7 @@ class UsageRequest:
     as_json: bool = False
 
 
+@hear_interrupts()
 def run_usage(request: UsageRequest, out: Say, err: Say) -> None:
     """Read logs, write what was asked for, and say what was found."""
     _check_flags(request)
@@ -83,10 +85,10 @@ def run_usage(request: UsageRequest, out: Say, err: Say) -> None:
 
 @cache
 def _profiles() -> Mapping[str, Profile]:
-    from costplan.files.profiles import load_profiles
+    from costplan.files.profiles import ProfileFolder
     from costplan.files.shipped import shipped_profiles
 
-    return load_profiles(shipped_profiles() / "models")
+    return ProfileFolder(shipped_profiles() / "models")
 
 
 def _read(

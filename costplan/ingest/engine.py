@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from costplan.domain.errors import Fault, InputError
 
@@ -38,6 +42,42 @@ def connect(memory_mb: int = MEMORY_MB) -> DuckDBPyConnection:
     connection.execute("SET TimeZone='UTC'")
     connection.execute("SET enable_progress_bar=false")
     return connection
+
+
+def ask(sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Answer a small question: opening a database takes longer than most."""
+    with _questions().cursor() as cursor:
+        return cursor.execute(sql, values).fetchall()
+
+
+@cache
+def _questions() -> DuckDBPyConnection:
+    return connect()
+
+
+@contextmanager
+def hear_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end what is done inside: the engine makes an error of its own of it."""
+    heard: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def hear(number: int, frame: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    listens = threading.current_thread() is threading.main_thread()
+    if not listens or before is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+    except Exception as error:
+        if heard:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def quote(text: str) -> str:

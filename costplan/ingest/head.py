@@ -287,13 +287,10 @@ def _parses(line: str) -> bool:
 def _parquet_columns(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     import duckdb
 
-    from costplan.ingest.engine import connect
+    from costplan.ingest.engine import ask
 
     try:
-        with connect() as connection:
-            rows = connection.execute(
-                "DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]
-            ).fetchall()
+        rows = ask("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)])
     except duckdb.Error as error:
         raise InputError(
             [Fault("not a readable Parquet file: broken or cut off", str(path))]

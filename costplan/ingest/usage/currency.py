@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.engine import connect, name
+from costplan.ingest.engine import ask, name
 from costplan.ingest.head import Head
 from costplan.ingest.usage.format import LogFormat
 from costplan.ingest.usage.source import record_source
@@ -38,8 +38,7 @@ def check_currency(head: Head, *, thorough: bool = False) -> None:
         " ORDER BY said LIMIT 3"
     )
     try:
-        with connect() as connection:
-            other = [str(row[0]) for row in connection.execute(sql).fetchall()]
+        other = [str(row[0]) for row in ask(sql)]
     except duckdb.Error:  # the reader itself says what is wrong with the file
         return
     if other:

@@ -9,7 +9,7 @@ from pathlib import Path
 from costplan.domain.errors import Fault, InputError
 from costplan.ingest.head import NotALogError, read_head
 from costplan.ingest.usage.currency import check_currency
-from costplan.ingest.usage.format import LogFormat
+from costplan.ingest.usage.format import LogFormat, UsageFormat
 from costplan.ingest.usage.formats import TABLE, find_format
 from costplan.ingest.usage.reading import UsageOptions
 from costplan.ingest.warehouse.counts import is_counts
@@ -32,17 +32,27 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def list_logs(paths: Sequence[Path], options: UsageOptions) -> tuple[list[Path], list[str]]:
+    """List the logs among files and folders; as `recognise_logs` otherwise."""
+    logs, notes = recognise_logs(paths, options)
+    return list(logs), notes
+
+
+def recognise_logs(
+    paths: Sequence[Path], options: UsageOptions
+) -> tuple[dict[Path, UsageFormat | None], list[str]]:
     """List the logs among files and folders; say what of a folder is none and is left out.
 
-    Raises InputError with the faults of all files that cannot be opened or recognised.
+    The format of what a warehouse counted is None. Raises InputError with the faults of all files
+    that cannot be opened or recognised.
     """
     named = {path for path in paths if not path.is_dir()}
-    logs: list[Path] = []
+    logs: dict[Path, UsageFormat | None] = {}
     notes: list[str] = []
     faults: list[Fault] = []
     for path in list_files(paths):
         try:
             head = read_head(path)
+            log = None
             if options.format or not is_counts(head):
                 log = find_format(head, options.columns, options.format)
                 if isinstance(log, LogFormat) and log.name == TABLE and "usd" in log.rows:
@@ -55,12 +65,12 @@ def list_logs(paths: Sequence[Path], options: UsageOptions) -> tuple[list[Path],
         except InputError as error:
             faults += error.faults
         else:
-            logs.append(path)
+            logs[path] = log
     if not logs and not faults:
         faults.append(Fault(f"no log among {len(notes)} files", str(paths[0])))
     if faults:
         raise InputError(faults)
-    return logs, [*notes, *_unfinished(logs)]
+    return logs, [*notes, *_unfinished(list(logs))]
 
 
 def _unfinished(logs: Sequence[Path]) -> list[str]:

@@ -6,8 +6,7 @@ An id is kept as a 64-bit hash; among a hundred million the chance of one false 
 from __future__ import annotations
 
 import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.uint64]
 
-_WORTH_THREADS = 100_000
-_MIDDLE = 1 << 63
 _MARGIN = dt.timedelta(days=1)
 HASH = "CASE WHEN request_id <> '' THEN hash(request_id) END"
 """SQL of a request's id as 64 bits: all that is kept of it."""
@@ -28,10 +25,10 @@ _COUNTED = "id IS NOT NULL AND kind NOT IN ('bad', 'skipped')"
 
 @dataclass(frozen=True, slots=True)
 class SeenPart:
-    """The ids of one part that was counted."""
+    """The ids of one part that was counted, or of several of one file."""
 
-    file: Path
-    """Sorted hashes, as numpy saves them."""
+    ids: Hashes | Path
+    """Sorted hashes, or the file that numpy saved them in."""
     names: tuple[str, ...]
     """What a state calls the parts that are in it."""
     source: str
@@ -40,6 +37,34 @@ class SeenPart:
     """Earliest request."""
     last: dt.datetime | None
     """Latest request."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        if isinstance(self.ids, Path):
+            return self.ids.stat().st_size // 8
+        return len(self.ids)
+
+    def load(self) -> Hashes:
+        """Return the hashes."""
+        import numpy as np
+
+        found: Hashes = np.load(self.ids) if isinstance(self.ids, Path) else self.ids
+        return found
+
+    def saved(self, file: Path) -> SeenPart:
+        """Move the hashes into a file, where they are not in one already."""
+        import numpy as np
+
+        if isinstance(self.ids, Path):
+            return self
+        np.save(file, self.ids)
+        return replace(self, ids=file)
+
+    def forget(self, folder: str) -> None:
+        """Remove the file of the hashes, where it is in that folder."""
+        if isinstance(self.ids, Path) and str(self.ids.parent) == folder:
+            self.ids.unlink()
 
     def may_share(self, source: str, first: dt.datetime | None, last: dt.datetime | None) -> bool:
         """Tell whether a duplicate is possible: in the same file always, elsewhere within a day.
@@ -74,31 +99,9 @@ def sorted_ids(
     connection: DuckDBPyConnection, relation: str, *, value: str = "id", which: str = _COUNTED
 ) -> Hashes:
     """Sort the hashed ids of those rows of a relation that count."""
-    import numpy as np
-
-    # A table is filled by all threads; a result is handed over by one that also has to read.
     sql = f"SELECT {value} AS h FROM {relation} WHERE {which}"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE part_ids AS {sql}")
-    few = _count(connection) < _WORTH_THREADS
-    wanted = ["TRUE"] if few else [f"h < {_MIDDLE}", f"h >= {_MIDDLE}"]
-    # One half is sorted while the other is handed over: numpy lets other threads run meanwhile.
-    with ThreadPoolExecutor(2) as threads:
-        halves = list(threads.map(_sort, (_fetch(connection, half) for half in wanted)))
-    connection.execute("DROP TABLE part_ids")
-    return np.concatenate(halves) if len(halves) > 1 else halves[0]
-
-
-def _count(connection: DuckDBPyConnection) -> int:
-    return int((connection.execute("SELECT count(*) FROM part_ids").fetchone() or (0,))[0])
-
-
-def _fetch(connection: DuckDBPyConnection, which: str) -> Hashes:
-    hashes: Any = connection.execute(f"SELECT h FROM part_ids WHERE {which}").fetchnumpy()["h"]
-    found: Hashes = hashes
-    return found
-
-
-def _sort(hashes: Hashes) -> Hashes:
+    found: Any = connection.execute(sql).fetchnumpy()["h"]
+    hashes: Hashes = found
     hashes.sort()
     return hashes
 
@@ -107,7 +110,8 @@ def repeated(hashes: Hashes) -> Hashes:
     """List the hashes that occur more than once."""
     import numpy as np
 
-    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]]) if len(hashes) else hashes
+    again = hashes[1:][hashes[1:] == hashes[:-1]]
+    return np.unique(again) if len(again) else again
 
 
 def seen_before(hashes: Hashes, parts: list[SeenPart]) -> tuple[Hashes, tuple[str, ...]]:
@@ -117,7 +121,7 @@ def seen_before(hashes: Hashes, parts: list[SeenPart]) -> tuple[Hashes, tuple[st
     found = [hashes[:0]]
     names: list[str] = []
     for part in parts:
-        earlier = np.load(part.file)
+        earlier = part.load()
         if not len(earlier) or not len(hashes):
             continue
         place = np.minimum(np.searchsorted(earlier, hashes), len(earlier) - 1)
@@ -128,17 +132,16 @@ def seen_before(hashes: Hashes, parts: list[SeenPart]) -> tuple[Hashes, tuple[st
     return np.unique(np.concatenate(found)), tuple(names)
 
 
-def together(one: SeenPart, other: SeenPart, file: Path) -> SeenPart:
+def together(one: SeenPart, other: SeenPart) -> SeenPart:
     """Put the ids of two parts of one file into one, so that later parts look them up at once."""
     import numpy as np
 
-    both = np.concatenate([np.load(one.file), np.load(other.file)])
-    both.sort(kind="stable")
-    np.save(file, both)
+    both = np.concatenate([one.load(), other.load()])
+    both.sort(kind="stable")  # which merges what is sorted
     moments = [m for part in (one, other) for m in (part.first, part.last) if m is not None]
     known = all(m is not None for part in (one, other) for m in (part.first, part.last))
     return SeenPart(
-        file=file,
+        ids=both,
         names=one.names + other.names,
         source=one.source,
         first=min(moments) if known else None,

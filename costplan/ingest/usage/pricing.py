@@ -6,12 +6,15 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from costplan.domain.price import UnknownPriceError
-from costplan.domain.profile import Profile
 from costplan.files.prices import find_price
 from costplan.ingest.model_names import find_profile
 from costplan.ingest.usage.result import ModelUsage, PriceGap, UsageResult
+
+if TYPE_CHECKING:
+    from costplan.domain.profile import Profile
 
 TOLERATED = 0.01
 """Relative difference that is not worth a word."""

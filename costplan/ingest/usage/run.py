@@ -21,9 +21,8 @@ from costplan.ingest.usage.classes import (
     resolve,
     take_sample,
 )
-from costplan.ingest.usage.files import list_files, list_logs
-from costplan.ingest.usage.format import LogFormat, ReportFormat
-from costplan.ingest.usage.formats import find_format
+from costplan.ingest.usage.files import list_files, recognise_logs
+from costplan.ingest.usage.format import LogFormat, ReportFormat, UsageFormat
 from costplan.ingest.usage.ids import Seen
 from costplan.ingest.usage.reading import Progress, Run, UsageOptions
 from costplan.ingest.usage.report_rows import count_report
@@ -53,7 +52,7 @@ def read_usage(
     are malformed, or when nothing can be used.
     """
     options = options or UsageOptions()
-    files, notes = list_logs(paths, options) if paths or not counted else ([], [])
+    files, notes = recognise_logs(paths, options) if paths or not counted else ({}, [])
     state = State(options.state)
     try:
         with connect() as connection:
@@ -67,12 +66,12 @@ def read_usage(
         state.close()
 
 
-def _read_all(run: Run, files: Sequence[Path]) -> None:
+def _read_all(run: Run, files: Mapping[Path, UsageFormat | None]) -> None:
     """Count file after file; a broken one does not keep the faults of the others from showing."""
     faults: list[Fault] = []
-    for path in files:
+    for path, log in files.items():
         try:
-            _read_file(run, path)
+            _read_file(run, path, log)
         except TooManyBadError as error:
             raise TooManyBadError([*faults, *error.faults]) from error
         except InputError as error:
@@ -81,15 +80,14 @@ def _read_all(run: Run, files: Sequence[Path]) -> None:
         raise InputError(faults)
 
 
-def _read_file(run: Run, path: Path) -> None:
-    head = read_head(path)
-    if is_counts(head) and not run.options.format:
+def _read_file(run: Run, path: Path, log: UsageFormat | None) -> None:
+    if log is None:
         if run.options.window:
             said = "what a warehouse counted cannot be cut to days"
             raise InputError([Fault(said, str(path), advice="count those days alone")])
         _take_counts(run, str(path), read_counts(path))
         return
-    log = find_format(head, run.options.columns, run.options.format)
+    head = read_head(path)
     run.formats[log.name] = log
     if isinstance(log, ReportFormat):
         read_report(run, head, log)
@@ -151,7 +149,7 @@ def _count_part(
     if saved is not None:
         run.tallies.append(saved["tally"])
         return [BadLine(source, line, reason) for line, reason in saved["bad"]], True
-    seen = Seen(run.state.seen, source)
+    seen = Seen(run.state.seen(), source)
     window = run.options.window
     counted = count_log(
         run.connection,
@@ -244,11 +242,10 @@ def preview(paths: Sequence[Path], options: UsageOptions) -> dict[str, tuple[Can
     """Judge what could make classes in the first file of each format."""
     found: dict[str, tuple[Candidate, ...]] = {}
     with connect() as connection:
-        for path in list_logs(paths, options)[0]:
-            head = read_head(path)
-            log = find_format(head, options.columns, options.format)
-            if log.name in found:
+        for path, log in recognise_logs(paths, options)[0].items():
+            if log is None or log.name in found:
                 continue
+            head = read_head(path)
             if isinstance(log, ReportFormat):
                 found[log.name] = judge_report(head, log)
                 continue

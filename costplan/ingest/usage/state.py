@@ -16,12 +16,15 @@ from costplan.ingest.usage.ids import SeenPart, near_parts, seen_before, togethe
 from costplan.ingest.usage.tally import from_json, to_json
 
 if TYPE_CHECKING:
+    from costplan.ingest.usage.ids import Hashes
     from costplan.ingest.usage.staging import Counted
 
 VERSION = 3
 _STALE_S = 3600
-_MOST_BYTES = 1 << 27
-"""Ids that are put together at most: 16 million, so that memory stays bounded."""
+_MOST_IDS = 1 << 24
+"""Ids that are put together at most, so that memory stays bounded."""
+_HELD_IDS = 1 << 23
+"""Ids that stay in memory at most while others are counted: 64 MB."""
 _EDGE_BYTES = 1 << 16
 
 
@@ -57,9 +60,10 @@ class State:
             reason = error.strerror or "cannot be made"
             raise InputError([Fault(f"--state: {reason}", str(folder))]) from error
         self._sweep()
-        self.seen: list[SeenPart] = []
+        self._seen: list[SeenPart] = []
+        self._newest: SeenPart | None = None
+        self._files = 0
         self.names: set[str] = set()
-        self.merges = 0
 
     def _sweep(self) -> None:
         """Remove what a killed run was writing; another may be writing there now."""
@@ -104,28 +108,21 @@ class State:
             found = SeenPart(ids, (record.name,), source, tally.first, tally.last)
             if self._shares_more(found, saved["saw"]):
                 return None
-            self._see(found)
+            self._newest = found
         self.names.add(record.name)
         return saved | {"tally": tally}
 
     def _shares_more(self, part: SeenPart, saw: Sequence[str]) -> bool:
-        import numpy as np
-
-        near = near_parts(self.seen, part.source, part.first, part.last)
+        near = near_parts(self.seen(), part.source, part.first, part.last)
         new = [other for other in near if not set(other.names) <= set(saw)]
-        return bool(new) and bool(seen_before(np.load(part.file), new)[1])
+        return bool(new) and bool(seen_before(part.load(), new)[1])
 
     def keep(self, part: Mapping[str, str], source: str, counted: Counted) -> None:
         """Keep what was counted for a part; the record appears whole or not at all."""
         record, tally = self._record(part), counted.tally
         if counted.ids is not None:
-            import numpy as np
-
-            file = self._ids(part)
-            with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as out:
-                np.save(out, counted.ids)
-            Path(out.name).replace(file)
-            self._see(SeenPart(file, (record.name,), source, tally.first, tally.last))
+            ids = self._save_ids(part, counted.ids) if self.kept else counted.ids
+            self._newest = SeenPart(ids, (record.name,), source, tally.first, tally.last)
         self.names.add(record.name)
         if self.kept:
             saved = {
@@ -138,20 +135,35 @@ class State:
             }
             self._save(record, saved)
 
-    def _see(self, part: SeenPart) -> None:
-        """Add a part to what was seen; of the parts of one file, few large ones are kept."""
-        self.seen.append(part)
-        while len(self.seen) > 1:
-            one, other = self.seen[-2:]
-            sizes = [p.file.stat().st_size for p in (one, other)]
-            if one.source != other.source or sizes[0] > 2 * sizes[1] or sum(sizes) > _MOST_BYTES:
-                return
-            self.merges += 1
-            file = Path(self._scratch.name) / f"{self.merges}.npy"
-            self.seen[-2:] = [together(one, other, file)]
-            for old in (one, other):
-                if old.file.parent == file.parent:
-                    old.file.unlink()
+    def seen(self) -> list[SeenPart]:
+        """List what was counted or recalled, parts of one file together.
+
+        The newest joins the others when they are asked for: after the last part nobody asks.
+        """
+        part, self._newest = self._newest, None
+        if part is None:
+            return self._seen
+        last = self._seen.pop() if self._seen else None
+        if last is not None:
+            if last.source == part.source and last.size + part.size <= _MOST_IDS:
+                part = together(last, part)
+                last.forget(self._scratch.name)
+            else:
+                self._seen.append(self._away(last))
+        self._seen.append(part if part.size <= _HELD_IDS else self._away(part))
+        return self._seen
+
+    def _away(self, part: SeenPart) -> SeenPart:
+        self._files += 1
+        return part.saved(Path(self._scratch.name) / f"{self._files}.npy")
+
+    def _save_ids(self, part: Mapping[str, str], ids: Hashes) -> Path:
+        import numpy as np
+
+        file = self._ids(part)
+        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as out:
+            np.save(out, ids)
+        return Path(out.name).replace(file)
 
     def _record(self, part: Mapping[str, str]) -> Path:
         digest = hashlib.blake2b(json.dumps(dict(part), sort_keys=True).encode(), digest_size=12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from costplan.domain.errors import Fault, InputError
-from costplan.ingest.engine import connect, decimal, moment, name, number, quote, text, timestamp
+from costplan.ingest.engine import ask, decimal, moment, name, number, quote, text, timestamp
 from costplan.ingest.head import Container, Head
 from costplan.ingest.usage.format import LogFormat
 
@@ -156,8 +156,7 @@ def _failed_values(head: Head, columns: Mapping[str, str]) -> str:
         return condition
     status = columns["status"]
     sql = f"SELECT DISTINCT CAST({status} AS VARCHAR) FROM read_parquet(?) WHERE {condition}"
-    with connect() as connection:
-        values = connection.execute(f"{sql} LIMIT 100", [str(head.path)]).fetchall()
+    values = ask(f"{sql} LIMIT 100", [str(head.path)])
     if len(values) == 100:
         return condition
     listed = ", ".join(quote(value) for (value,) in values)
