@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from scipy.optimize import isotonic_regression
 
 from benchmarks.probe.worlds import World
 from costplan.evidence.belief import widening
-from costplan.evidence.cells import USUAL_PAIRED
+from costplan.evidence.cells import Answers, Cells, count_cells
 from costplan.evidence.estimates import PAIRED
 from costplan.evidence.logit import LogitFit, Spreads, fit_logits
 from costplan.probe.frontier import expected_accuracy, fill
@@ -84,18 +84,20 @@ class Race:
     stop: Stop
 
 
-def pooled(asked: Counts, score: Array, known: Spreads | None = None) -> Posterior:
+def pooled(cells: Cells, known: Spreads | None = None) -> Posterior:
     """Estimate with the project's own logit model."""
-    return _posterior(asked, _fit(asked, score, known))
+    return _posterior(cells, _fit(cells, known))
 
 
-def _fit(asked: Counts, score: Array, known: Spreads | None = None) -> LogitFit:
-    return fit_logits(asked.astype(float), score, 1.0, paired=PAIRED * USUAL_PAIRED, known=known)
+def _fit(cells: Cells, known: Spreads | None = None) -> LogitFit:
+    return fit_logits(
+        cells.worth, cells.level, cells.phi, paired=PAIRED * cells.together, known=known
+    )
 
 
-def _posterior(asked: Counts, fit: LogitFit) -> Posterior:
+def _posterior(cells: Cells, fit: LogitFit) -> Posterior:
     through = fit.loading @ fit.shared @ fit.loading.transpose(0, 2, 1)
-    wide = widening(float(np.median(asked))) ** 2
+    wide = widening(float(np.median(cells.n))) ** 2
     return Posterior(fit.logit, wide * (fit.own + through))
 
 
@@ -105,30 +107,29 @@ class Run:
 
     world: World
     fraction: float
-    seed: int
-    order: tuple[NDArray[np.int64], ...]
-    scores: tuple[Array, ...]
-    """Running sums in the order of asking, (questions + 1, M)."""
+    answers: Answers
+    """All answers; the questions of a class stand in the order of asking."""
+    place: NDArray[np.int64]
+    """Place of each answer's question in that order, (L,)."""
     dollars: tuple[Array, ...]
+    """Running sums in the order of asking, (questions + 1, M)."""
     truth: Array
     """Accuracy by the estimates from all questions, (C, M): a mean of 16 answers is no truth."""
+    seed: int
 
     @staticmethod
     def of(world: World, fraction: float, seed: int) -> Run:
         """Shuffle the questions."""
         rng = np.random.default_rng(seed)
-        order = tuple(rng.permutation(len(block)) for block in world.score)
-
-        def sums(values: tuple[Array, ...]) -> tuple[Array, ...]:
-            return tuple(
-                np.vstack([np.zeros(block.shape[1]), block[order[c]].cumsum(0)])
-                for c, block in enumerate(values)
-            )
-
-        asked = np.array([[len(block)] * block.shape[1] for block in world.score])
-        found = pooled(asked, world.truth)
+        order = [rng.permutation(len(block)) for block in world.score]
+        usd = [block[at] for block, at in zip(world.usd, order, strict=True)]
+        score = [block[at] for block, at in zip(world.score, order, strict=True)]
+        answers, place = _list_answers(score, usd)
+        found = pooled(count_cells(answers))
         truth = expected_accuracy(found.logit, found.covariance)
-        return Run(world, fraction, seed, order, sums(world.score), sums(world.usd), truth)
+        blank = np.zeros((1, score[0].shape[1]))
+        dollars = tuple(np.vstack([blank, block.cumsum(0)]) for block in usd)
+        return Run(world, fraction, answers, place, dollars, truth, seed)
 
     @property
     def weight(self) -> Array:
@@ -139,11 +140,6 @@ class Run:
     def available(self) -> Counts:
         """Questions of each class."""
         return np.array([len(block) for block in self.world.score])
-
-    def at(self, asked: Counts, sums: tuple[Array, ...]) -> Array:
-        """Give the sums over the first questions of each cell."""
-        columns = np.arange(asked.shape[1])
-        return np.array([block[asked[c], columns] for c, block in enumerate(sums)])
 
     def ceiling(self) -> float:
         """Take a fraction of the dollars of the best single option."""
@@ -165,11 +161,36 @@ class Run:
         columns = np.arange(asked.shape[1])
         return sum(float(b[asked[c], columns].sum()) for c, b in enumerate(self.dollars))
 
-    def look(self, asked: Counts) -> tuple[float, Array, Array]:
-        """Give dollars spent, mean scores and mean dollars."""
-        paid = self.at(asked, self.dollars)
-        many = np.maximum(asked, 1)
-        return float(paid.sum()), self.at(asked, self.scores) / many, paid / many
+    def see(self, asked: Counts) -> Cells:
+        """Count the answers to the first questions of each cell."""
+        all_ = self.answers
+        kept = self.place < asked[all_.class_of[all_.question], all_.option]
+        return count_cells(
+            replace(
+                all_,
+                question=all_.question[kept],
+                option=all_.option[kept],
+                score=all_.score[kept],
+                usd=all_.usd[kept],
+            )
+        )
+
+
+def _list_answers(score: Sequence[Array], usd: Sequence[Array]) -> tuple[Answers, Counts]:
+    """List all answers, and the places of their questions in the class."""
+    sizes = [len(block) for block in score]
+    options = score[0].shape[1]
+    place = np.concatenate([np.repeat(np.arange(size), options) for size in sizes])
+    answers = Answers(
+        classes=tuple(f"class {c}" for c in range(len(score))),
+        options=tuple((f"option {m}", "") for m in range(options)),
+        class_of=np.repeat(np.arange(len(sizes)), sizes),
+        question=np.repeat(np.arange(sum(sizes)), options),
+        option=np.tile(np.arange(options), sum(sizes)),
+        score=np.concatenate([block.ravel() for block in score]),
+        usd=np.concatenate([block.ravel() for block in usd]),
+    )
+    return answers, place
 
 
 def ask_evenly(run: Run) -> Trail:
@@ -192,18 +213,17 @@ class Mind:
     def advise(self, seen_by: Counts, asked: Counts, seed: int) -> Advice:
         """Say what to ask beyond asked by the answers of seen_by; those between are foreseen."""
         run = self.run
-        _, score, k = run.look(seen_by)
+        cells = run.see(seen_by)
         if self.known is None or seen_by.sum() > REFIT * self.counted:
-            fit = _fit(seen_by, score)
+            fit = _fit(cells)
             self.known, self.counted = fit.spreads, int(seen_by.sum())
         else:
-            fit = _fit(seen_by, score, self.known)
-        seen = foresee(_posterior(seen_by, fit), asked - seen_by)
+            fit = _fit(cells, self.known)
+        seen = foresee(_posterior(cells, fit), asked - seen_by)
         may = np.ones(asked.shape, bool)
-        aim = Aim(run.weight, run.weight[:, None] * k, run.ceiling(), may)
-        found: Advice = self.rule(
-            seen, aim, Asking(asked, run.available, k), tolerance=0.0, seed=seed
-        )
+        aim = Aim(run.weight, run.weight[:, None] * cells.usd, run.ceiling(), may)
+        asking = Asking(asked, run.available, cells.usd)
+        found: Advice = self.rule(seen, aim, asking, tolerance=0.0, seed=seed)
         return found
 
     def left(self, advice: Advice) -> float:
@@ -223,7 +243,7 @@ def ask_by_rule(
     asked = np.zeros(world.k.shape, dtype=np.int64)
     everything = sum(float(block.sum()) for block in world.usd)
     whole = np.repeat(run.available[:, None], asked.shape[1], 1)
-    best = run.quality(pooled(whole, world.truth))
+    best = run.quality(pooled(run.see(whole)))
     may = np.ones(asked.shape, bool)
     aim = Aim(run.weight, run.weight[:, None] * world.k, run.ceiling(), may)
     reach = _reach(asked, first_steps(aim, Asking(asked, run.available, world.k)))
@@ -241,7 +261,7 @@ def ask_by_rule(
         settled, paid = mind.left(advice) < tolerance, run.paid(asked)
         ends = not advice.steps or paid >= limit
         if stop is None and (settled or ends):
-            value = run.quality(pooled(asked, run.look(asked)[1]))
+            value = run.quality(pooled(run.see(asked)))
             stop = Stop(settled, paid, paid / everything, best - value)
         if ends:
             break
@@ -272,8 +292,7 @@ def follow(run: Run, trail: Trail, grid: Array) -> Array:
     at = np.maximum(np.searchsorted(trail.usd, grid * (1 + 1e-9), side="right") - 1, 0)
     worth = {}
     for i in np.unique(at):
-        asked = trail.asked[i]
-        worth[int(i)] = run.quality(pooled(asked, run.look(asked)[1]))
+        worth[int(i)] = run.quality(pooled(run.see(trail.asked[i])))
     return np.array([worth[int(i)] for i in at])
 
 

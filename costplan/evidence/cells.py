@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from costplan.domain.measurement import Measurement
 from costplan.domain.outcomes import Note, Outcomes
 from costplan.evidence.belief import Option
+from costplan.evidence.difficulty import level_class
 from costplan.evidence.logistic import Array
 
 Index = NDArray[np.int64]
@@ -67,6 +68,12 @@ class Cells:
     """Questions that the option answered."""
     mean: Array
     """Mean score, 0 where n = 0."""
+    level: Array
+    """Mean score that the option would have on all questions of the class."""
+    worth: Array
+    """Answers to questions of its own that would tell as much as the level does."""
+    together: Array
+    """Part of the variance of a level that the options of the class have in common, 0 to 1."""
     phi: Array
     """Variance of one question's score divided by p (1 - p)."""
     usd: Array
@@ -157,23 +164,29 @@ def count_cells(answers: Answers, keep: Mask | None = None) -> Cells:
     relative = np.where(centre > 0, dollars / np.where(centre > 0, centre, 1.0) - 1.0, 0.0)
     scatter = _sums(paid, shape, relative**2)
     cv2 = np.where(usd_n > 1, scatter / np.maximum(usd_n - 1, 1.0), np.nan)
+    phi = _pooled_phi(n * mean * (1 - mean), square)
+    paired = _correlation(
+        question,
+        score - mean.ravel()[cell],
+        (square / np.maximum(n - 1, 1)).ravel()[cell],
+        USUAL_PAIRED,
+    )
+    level, worth, together = _levels(question, cell, score, phi, paired)
     return Cells(
         classes=answers.classes,
         options=answers.options,
         questions=np.bincount(class_of, minlength=shape[0]).astype(float),
         n=n,
         mean=mean,
-        phi=_pooled_phi(n * mean * (1 - mean), square),
+        level=level,
+        worth=worth,
+        together=together,
+        phi=phi,
         usd=usd_mean,
         usd_n=usd_n,
         usd_cv2=cv2,
         rho=_correlation(question[known], relative, cv2.ravel()[paid], USUAL_RHO),
-        paired=_correlation(
-            question,
-            score - mean.ravel()[cell],
-            (square / np.maximum(n - 1, 1)).ravel()[cell],
-            USUAL_PAIRED,
-        ),
+        paired=paired,
         notes=answers.notes,
     )
 
@@ -202,6 +215,9 @@ def measured_cells(measurements: Sequence[Measurement]) -> Cells:
         questions=n.max(axis=1, initial=0.0),
         n=n,
         mean=right / np.maximum(n, 1.0),
+        level=right / np.maximum(n, 1.0),
+        worth=n,
+        together=np.full(shape, USUAL_PAIRED),
         phi=np.ones(shape),
         usd=np.where(usd_n > 0, spent / np.maximum(usd_n, 1.0), np.nan),
         usd_n=usd_n,
@@ -260,6 +276,29 @@ def _percentiles(cell: Index, shape: tuple[int, int], values: Array, share: floa
     some = count > 0
     out[some] = what[pick[some]]
     return out.reshape(shape)
+
+
+def _levels(
+    question: Index, cell: Index, score: Array, phi: Array, paired: float
+) -> tuple[Array, Array, Array]:
+    """Give level, worth and common part of every cell, class by class."""
+    options = phi.shape[1]
+    level, worth = np.zeros(phi.shape), np.zeros(phi.shape)
+    together = np.full(phi.shape, paired)
+    class_of = cell // options
+    order = np.argsort(class_of, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(class_of[order])) + 1):
+        if not len(rows):
+            continue
+        c = class_of[rows[0]]
+        asked, at = np.unique(question[rows], return_inverse=True)
+        answered = np.zeros((len(asked), options), dtype=bool)
+        scores = np.zeros(answered.shape)
+        option = cell[rows] % options
+        answered[at, option], scores[at, option] = True, score[rows]
+        found = level_class(answered, scores, phi[c], paired)
+        level[c], worth[c], together[c] = found.mean, found.worth, found.together
+    return level, worth, together
 
 
 def _pooled_phi(expected: Array, square: Array) -> Array:

@@ -277,16 +277,16 @@ def find_outliers(estimates: Estimates, c: int) -> list[Finding]:
 
 def _odd_accuracy(estimates: Estimates, c: int, seen: Mask) -> list[Finding]:
     cells = estimates.cells
-    raw = logit((cells.n * cells.mean + 0.5) / (cells.n + 1.0))
+    raw = logit((cells.worth * cells.level + 0.5) / (cells.worth + 1.0))
     expected, usual = _expect(raw, seen, estimates.fit.effects)
     p = sigmoid(expected)
-    noise = cells.phi / (np.maximum(cells.n, 1.0) * np.maximum(p * (1 - p), 1e-4))
+    noise = cells.phi / (np.maximum(cells.worth, 1.0) * np.maximum(p * (1 - p), 1e-4))
     z = (raw - expected) / np.sqrt(usual**2 + noise)
-    far = seen & (np.abs(z) > OUTLIER_Z) & (np.abs(cells.mean - p) > OUTLIER_POINTS)
+    far = seen & (np.abs(z) > OUTLIER_Z) & (np.abs(cells.level - p) > OUTLIER_POINTS)
     findings = []
     for m in np.flatnonzero(far[c]):
         model, setting = cells.options[m]
-        got, want = cells.mean[c, m], p[c, m]
+        got, want = cells.level[c, m], p[c, m]
         why = "a failed run or a harness at odds with it" if got < want else "questions it knows"
         text = (
             f"{model} at {setting} is right in {write_percent(got)}, where its other results and "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costplan.domain.estimate import Grade
+from costplan.domain.figures import write_percent
 from costplan.domain.outcomes import Note, Outcomes
 from costplan.evidence.belief import Belief, Beliefs, Forecast, Option, two_sided, widening
 from costplan.evidence.cells import Cells, Mask, collect_answers, count_cells
@@ -24,6 +25,8 @@ PAIRED = 0.5
 All of it helps where classes are large and shrinks too far where they are small; half is better
 on both (measured on three tables with 10, 25 and all questions per class).
 """
+TOLD_POINTS = 0.02
+"""Accuracy by which a share is corrected for its questions from which this is said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,10 +115,10 @@ def estimate_cells(
     between settings already.
     """
     fit = fit_logits(
-        cells.n,
-        cells.mean,
+        cells.worth,
+        cells.level,
         cells.phi,
-        paired=PAIRED * cells.paired,
+        paired=PAIRED * cells.together,
         anchor=anchor,
         steps=tie_settings(cells.options, place_settings(cells.options), stepped),
         known=known,
@@ -158,6 +161,7 @@ def _notes(cells: Cells, measured: Mask) -> list[Note]:
             )
         if not (cells.n[c] > 0).any():
             continue
+        notes += _corrected(cells, c)
         few = _named(cells.options, ~measured[c] & (cells.n[c] > 0))
         if few:
             notes.append(
@@ -182,6 +186,24 @@ def _notes(cells: Cells, measured: Mask) -> list[Note]:
                 )
             )
     return notes
+
+
+def _corrected(cells: Cells, c: int) -> list[Note]:
+    """Say where shares are far from what the options would reach on the same questions."""
+    moved = np.abs(cells.level[c] - cells.mean[c])
+    m = int(moved.argmax())
+    if moved[m] < TOLD_POINTS:
+        return []
+    name = cells.classes[c]
+    return [
+        Note(
+            "different-questions",
+            f"class {name!r}: not all options answered the same questions; they are compared on "
+            f"those that they share, which moves {_named(cells.options, moved >= moved[m])} from "
+            f"{write_percent(cells.mean[c, m])} to {write_percent(cells.level[c, m])}",
+            name,
+        )
+    ]
 
 
 def _named(options: Sequence[Option], which: Mask) -> str:

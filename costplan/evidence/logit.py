@@ -2,7 +2,8 @@
 
     z[c,m] = o[m] + r[c] + i[c,m] + e[c,m]
     o ~ N(mu, b^2),  mu ~ N(0, 2^2),  r ~ N(0, a^2),  i ~ N(0, t^2)
-    e[c,:] ~ N(0, S),  S[m,m] = s[m] = phi / (n p (1-p)),  S[m,k] = paired sqrt(s[m] s[k])
+    e[c,:] ~ N(0, S),  S[m,m] = s[m] = phi / (n p (1-p)),
+                       S[m,k] = sqrt(paired[m] s[m] paired[k] s[k])
 
 Options answer the same questions, so their errors correlate: a hard sample lowers all of them.
 Taken as independent they would look more alike than chance allows and be shrunken too far.
@@ -74,8 +75,8 @@ class _Noise:
     """s, (C, M)."""
     seen: NDArray[np.bool_]
     """Cells with questions, (C, M)."""
-    paired: float
-    """Correlation of the errors of two options in one class."""
+    paired: Array | float
+    """Part of each error that the options of a class have in common, (C, M) or one for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def fit_logits(
     mean: Array,
     phi: Array | float = 1.0,
     *,
-    paired: float = 0.0,
+    paired: Array | float = 0.0,
     anchor: Anchor | None = None,
     steps: Anchor | None = None,
     known: Spreads | None = None,
@@ -144,8 +145,9 @@ def fit_logits(
     """Fit the model to cells of n questions with these mean scores; shapes (C, M).
 
     A cell with n = 0 is missing. phi is the variance of one question's score divided by p(1-p):
-    1 for single right-or-wrong answers, less for averaged or partial ones. paired is the
-    correlation of two options' scores on one question, 0 where they answered different ones.
+    1 for single right-or-wrong answers, less for averaged or partial ones. paired, (C, M) or one
+    for all, is the part of a mean's variance that the options of a class have in common, as hard
+    questions are hard for all: 0 where they answered different ones.
     anchor: what is known of the effects and their level; steps: of their differences alone.
     known: spreads to take as they are.
     """
