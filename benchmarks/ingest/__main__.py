@@ -55,7 +55,7 @@ WITHOUT_IDS = {
 JSON_REFERENCES = {
     "counts and means": ("counts and means",),
     "counts and means, each id once": ("counts and means", "each id counted once"),
-    "the file into a table, counts and means": ("every column into a table",),
+    "the file into a table": ("every column into a table",),
 }
 LOG = """
 COPY (

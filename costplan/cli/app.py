@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from importlib import import_module
@@ -67,6 +69,9 @@ def add_commands(only: str = "") -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # A short run is mostly modules, among which there is no garbage to look for, least at its end.
+    gc.set_threshold(50_000)
+    atexit.register(gc.freeze)
     try:
         add_commands(sys.argv[1] if len(sys.argv) > 1 else "")
         app()

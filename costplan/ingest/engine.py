@@ -39,6 +39,8 @@ def connect(memory_mb: int = MEMORY_MB) -> DuckDBPyConnection:
     # Two runs that spill into one folder would overwrite each other.
     spill = f"{tempfile.gettempdir()}/costplan-spill-{os.getpid()}-{secrets.token_hex(4)}"
     connection.execute(f"SET temp_directory={quote(spill)}")
+    # Several queries look at one file.
+    connection.execute("SET parquet_metadata_cache=true")
     connection.execute("SET TimeZone='UTC'")
     connection.execute("SET enable_progress_bar=false")
     return connection

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from costplan.domain.errors import InputError
-from costplan.files.profiles import find_profiles, load_profile, load_profiles
+from costplan.files.profiles import ProfileFolder, find_profiles, load_profile, load_profiles
 from costplan.files.shipped import shipped_profiles
 
 O3 = """\
@@ -98,6 +98,17 @@ def test_faults_of_all_files_at_once(folder: Path):
         ("b.yml", 1, "setting '4000': the budget must be below max_output_tokens"),
         ("o3.yaml", 7, "unknown key 'efort'"),
     ]
+
+
+def test_a_folder_loads_what_is_asked_for(folder: Path):
+    """The profiles of a folder are those loaded at once, and a broken one is a fault when asked."""
+    assert dict(ProfileFolder(folder)) == load_profiles(folder)
+    (folder / "broken.yaml").write_text("provider: 3\n", "utf-8")
+    lazy = ProfileFolder(folder)
+    assert "broken" in lazy
+    assert list(lazy) == sorted([*load_profiles(folder, lazy.keys() - {"broken"}), "broken"])
+    with pytest.raises(InputError):
+        lazy["broken"]
 
 
 def test_one_model_has_one_file(folder: Path):
