@@ -124,7 +124,18 @@ def test_cache_hits_failures_and_other_calls_are_apart(write_lines, spend):
     result = read_usage([write_lines("a.jsonl", rows)])
     assert (result.totals.requests, result.totals.cache_hits, result.totals.failed) == (1, 1, 1)
     assert (result.totals.retries, result.rows["skipped"]) == (2, 1)
-    assert any("failed requests cost" in w for w in result.warnings)
+    assert any("failed requests cost $0.50," in w for w in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("spends", "said"),
+    [((0.01, 0.02), "$0.0300"), ((0.0000125,), "$0.0000125"), ((1.005, 2.34), "$3.34")],
+)
+def test_dollars_of_failures_are_written_as_dollars(write_lines, spend, spends, said):
+    """What failed requests cost has as many digits as say something, however small it is."""
+    rows = [spend(0), *(spend(i, status="failure", spend=s) for i, s in enumerate(spends, 1))]
+    result = read_usage([write_lines("a.jsonl", rows)])
+    assert f"failed requests cost {said}, not in the spend above" in result.warnings
 
 
 def test_prompts_are_never_copied(write_lines, spend, tmp_path):

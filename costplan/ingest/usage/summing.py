@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from costplan.domain.errors import Fault, InputError
+from costplan.domain.figures import write_unit_usd, write_usd
 from costplan.ingest.histogram import Histogram
 from costplan.ingest.usage.classes import Candidate
 from costplan.ingest.usage.format import ReportFormat, UsageFormat
@@ -12,6 +14,8 @@ from costplan.ingest.usage.result import ClassUsage, UsageResult, class_usage, m
 from costplan.ingest.usage.staging import BadLine
 from costplan.ingest.usage.tally import Tally
 
+_SMALL_USD = Decimal("0.1")
+"""Dollars below which cents say too little."""
 _ROWS = {
     "used": "used",
     "failed": "failed",
@@ -110,7 +114,9 @@ def _warnings(tally: Tally, totals: ClassUsage, classes: list[ClassUsage]) -> tu
             " are over those"
         )
     if totals.failed_usd:
-        found.append(f"failed requests cost {totals.failed_usd} dollars, not in the spend above")
+        small = abs(totals.failed_usd) < _SMALL_USD
+        said = write_unit_usd(totals.failed_usd) if small else write_usd(totals.failed_usd)
+        found.append(f"failed requests cost {said}, not in the spend above")
     spend_only = [c.name for c in classes if c.usd is not None and c.tokens["input_tokens"] is None]
     if spend_only and totals.tokens["input_tokens"] is not None:
         found.append("spend without usage in: " + ", ".join(spend_only[:10]))
