@@ -39,6 +39,9 @@ DEGREES = 2.0
 """Degrees of freedom of the Student prior on option effects and interactions."""
 SWEEPS = 6
 EDGE = 1e-3
+LONGEST = 4.0
+"""Logits by which a working response leaves the current value at most: longer steps overshoot where
+few answers contradict what all the others suggest, and each round then makes it worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ def _linearised(p: Array, y: Array, answers: Array) -> tuple[Array, Array]:
     p = np.clip(p, EDGE, 1 - EDGE)
     d = p * (1 - p)
     seen = answers > 0
-    z = np.where(seen, logit(p) + (y - p) / d, 0.0)
+    z = np.where(seen, logit(p) + np.clip((y - p) / d, -LONGEST, LONGEST), 0.0)
     return z, np.where(seen, 1.0 / (np.where(seen, answers, 1.0) * d), 0.0)
 
 

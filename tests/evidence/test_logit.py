@@ -106,6 +106,22 @@ def test_any_counts_give_finite_estimates(seed, classes, options):
     assert ((mean > 0) & (mean < 1) & (sd > 0) & (sd < 0.51)).all()
 
 
+def test_few_answers_against_all_others_do_not_run_away():
+    """Eight answers for each cell, most of them wrong, have finite estimates with errors of their own."""
+    sixteenths = [
+        [2, 2, 2, 2, 2, 9, 7, 6, 16, 16],
+        [0, 0, 0, 0, 0, 2, 4, 2, 14, 14],
+        [0, 0, 2, 9, 0, 12, 12, 11, 16, 16],
+        [0, 2, 0, 0, 2, 0, 0, 0, 10, 10],
+    ]
+    share = np.array(sixteenths) / 16
+    fit = fit_logits(np.full(share.shape, 8.0), share, 0.9, paired=0.2)
+    mean, sd = moments(fit.logit, fit.variance)
+    assert np.abs(fit.logit).max() < 10
+    assert (np.sqrt(fit.variance) > 0.1).all()
+    assert (np.abs(mean - share) < np.maximum(4 * sd, 0.15)).all()
+
+
 def test_order_of_classes_and_options_changes_nothing():
     """Permuting rows and columns permutes the estimates."""
     rng = np.random.default_rng(5)
