@@ -113,13 +113,14 @@ def decimal(expression: str) -> str:
 
 
 def moment(expression: str) -> str:
-    """Read a time as UTC without zone, also from an offset or a unix time; others are null.
+    """Read a time as UTC without zone, also from an offset, a zone or a unix time; others are null.
 
     A unix time is in seconds, milliseconds, microseconds or nanoseconds by its size.
     """
     said = f"CAST({expression} AS VARCHAR)"
-    # Times with an offset are parsed four times as slowly; most have none.
-    plain = f"suffix({said}, 'Z') OR NOT ({said} LIKE '%+%' OR {said} LIKE '%-%-%-%')"
+    # Times with an offset or the name of a zone are parsed four times as slowly; most have none.
+    offset = f"{said} LIKE '%+%' OR {said} LIKE '%-%-%-%' OR right({said}, 1) > '9'"
+    plain = f"suffix({said}, 'Z') OR NOT ({offset})"
     zoned = f"CAST(TRY_CAST({said} AS TIMESTAMPTZ) AS TIMESTAMP)"
     scale = "".join(f" WHEN u < {most} THEN u * {by}" for most, by in _UNIX)
     # What stands in a query twice is computed for every row, and few rows have unix times.
