@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +46,13 @@ class Table:
 
         cells = self.estimates.cells
         c = cells.classes.index(name)
+        # a setting that met the hard questions alone has not fallen below its neighbour
         points = [
-            self._point(c, m)
+            replace(
+                self._point(c, m),
+                accuracy=float(cells.level[c, m]),
+                n_questions=float(cells.worth[c, m]),
+            )
             for m, option in enumerate(cells.options)
             if cells.n[c, m] and option in options
         ]

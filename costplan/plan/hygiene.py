@@ -72,8 +72,8 @@ def inspect_measured(
             CurvePoint(
                 model,
                 setting,
-                accuracy=float(cells.mean[c, m]),
-                n_questions=float(cells.n[c, m]),
+                accuracy=float(cells.level[c, m]),
+                n_questions=float(cells.worth[c, m]),
                 phi=float(cells.phi[c, m]),
                 usd=_known(cells.usd[c, m]),
                 output_tokens=_known(usage.output_tokens[c, m]),
