@@ -2,10 +2,9 @@
 
     z[c,m] = o[m] + r[c] + i[c,m] + e[c,m]
     o ~ N(mu, b^2),  mu ~ N(0, 2^2),  r ~ N(0, a^2),  i ~ N(0, t^2)
-    e[c,:] ~ N(0, S),  S[m,m] = s[m] = phi / (n p (1-p)),
-                       S[m,k] = sqrt(paired[m] s[m] paired[k] s[k])
+    e[c,:] ~ N(0, S),  S[m,m] = s[m] = phi / (n p (1-p)),  S[m,k] = sqrt(q[m] s[m] q[k] s[k])
 
-Options answer the same questions, so their errors correlate: a hard sample lowers all of them.
+Options answer the same questions, so a part q of their errors is common: a hard sample lowers all.
 Taken as independent they would look more alike than chance allows and be shrunken too far.
 o and i have Student tails (2 degrees of freedom, as scale mixtures by EM: Lange, Little & Taylor,
 JASA 1989), so that one outstanding model or one broken harness run keeps its distance.

@@ -29,6 +29,8 @@ HAIR = Decimal("1e-6")
 """Part of a limit that no figure shows."""
 MOST_NAMED = 5
 """Classes that are named where a dollar ceiling is too low."""
+LEAST_SHOWN = 0.005
+"""Part of the requests from which an option is named in a mix: less is written as 0 %."""
 MIX_SECONDS = 10.0
 """Seconds that one solve of the class-blind mix may take."""
 Mix = list[tuple[str, Decimal]]
@@ -267,7 +269,8 @@ def _class_blind_mix(case: Case, z: float) -> Rival:
         return Rival("class_blind_mix", single.allocation, single.detail)
     if mix is None:
         return Rival("class_blind_mix", None, "no mix of shared options keeps the ceilings")
-    said = " + ".join(f"{write_percent(share, 0)} {name}" for name, share in mix)
+    shown = [(name, share) for name, share in mix if share >= LEAST_SHOWN]
+    said = " + ".join(f"{write_percent(share, 0)} {name}" for name, share in shown)
     return Rival("class_blind_mix", _everywhere(case, mix), said)
 
 
