@@ -7,7 +7,7 @@ the variance between questions says how much a cell's mean is worth.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,16 +171,15 @@ def count_cells(answers: Answers, keep: Mask | None = None) -> Cells:
         (square / np.maximum(n - 1, 1)).ravel()[cell],
         USUAL_PAIRED,
     )
-    level, worth, together = _levels(question, cell, score, phi, paired)
-    return Cells(
+    cells = Cells(
         classes=answers.classes,
         options=answers.options,
         questions=np.bincount(class_of, minlength=shape[0]).astype(float),
         n=n,
         mean=mean,
-        level=level,
-        worth=worth,
-        together=together,
+        level=mean,
+        worth=n,
+        together=np.full(shape, paired),
         phi=phi,
         usd=usd_mean,
         usd_n=usd_n,
@@ -189,6 +188,7 @@ def count_cells(answers: Answers, keep: Mask | None = None) -> Cells:
         paired=paired,
         notes=answers.notes,
     )
+    return _correct(answers, cell, question, score, cells)
 
 
 def measured_cells(measurements: Sequence[Measurement]) -> Cells:
@@ -278,27 +278,23 @@ def _percentiles(cell: Index, shape: tuple[int, int], values: Array, share: floa
     return out.reshape(shape)
 
 
-def _levels(
-    question: Index, cell: Index, score: Array, phi: Array, paired: float
-) -> tuple[Array, Array, Array]:
-    """Give level, worth and common part of every cell, class by class."""
-    options = phi.shape[1]
-    level, worth = np.zeros(phi.shape), np.zeros(phi.shape)
-    together = np.full(phi.shape, paired)
+def _correct(answers: Answers, cell: Index, question: Index, score: Array, found: Cells) -> Cells:
+    """Correct the means of classes whose options did not all answer the same questions."""
+    options = len(answers.options)
+    level, worth, together = found.mean.copy(), found.n.copy(), found.together.copy()
+    partly = ((found.n > 0) & (found.n < found.questions[:, None])).any(1)
     class_of = cell // options
-    order = np.argsort(class_of, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(class_of[order])) + 1):
-        if not len(rows):
-            continue
-        c = class_of[rows[0]]
-        asked, at = np.unique(question[rows], return_inverse=True)
-        answered = np.zeros((len(asked), options), dtype=bool)
+    for c in np.flatnonzero(partly):
+        rows = np.flatnonzero(class_of == c)
+        # answers stand in the order of their questions
+        at = np.cumsum(np.diff(question[rows], prepend=question[rows[0]]) != 0)
+        answered = np.zeros((at[-1] + 1, options), dtype=bool)
         scores = np.zeros(answered.shape)
         option = cell[rows] % options
         answered[at, option], scores[at, option] = True, score[rows]
-        found = level_class(answered, scores, phi[c], paired)
-        level[c], worth[c], together[c] = found.mean, found.worth, found.together
-    return level, worth, together
+        here = level_class(answered, scores, found.phi[c], found.paired)
+        level[c], worth[c], together[c] = here.mean, here.worth, here.together
+    return replace(found, level=level, worth=worth, together=together)
 
 
 def _pooled_phi(expected: Array, square: Array) -> Array:
