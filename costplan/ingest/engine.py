@@ -119,7 +119,7 @@ def moment(expression: str) -> str:
     """
     said = f"CAST({expression} AS VARCHAR)"
     # Times with an offset or the name of a zone are parsed four times as slowly; most have none.
-    offset = f"{said} LIKE '%+%' OR {said} LIKE '%-%-%-%' OR right({said}, 1) > '9'"
+    offset = f"{said} LIKE '%+%' OR {said} LIKE '%-%-%-%' OR {said} LIKE '%:% %'"
     plain = f"suffix({said}, 'Z') OR NOT ({offset})"
     zoned = f"CAST(TRY_CAST({said} AS TIMESTAMPTZ) AS TIMESTAMP)"
     scale = "".join(f" WHEN u < {most} THEN u * {by}" for most, by in _UNIX)

@@ -107,7 +107,7 @@ def test_any_counts_give_finite_estimates(seed, classes, options):
 
 
 def test_few_answers_against_all_others_do_not_run_away():
-    """Eight answers for each cell, most of them wrong, have finite estimates with errors of their own."""
+    """Eight answers for each cell, most of them wrong, give finite estimates with errors."""
     sixteenths = [
         [2, 2, 2, 2, 2, 9, 7, 6, 16, 16],
         [0, 0, 0, 0, 0, 2, 4, 2, 14, 14],
