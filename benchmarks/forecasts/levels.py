@@ -12,10 +12,10 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.probe.worlds import SHARED, World, shared_worlds
-from costplan.domain.outcomes import Outcomes
-from costplan.evidence.cells import Cells, collect_answers, count_cells
+from benchmarks.probe.worlds import SHARED, World, keep_answers, list_answers, shared_worlds
+from costplan.evidence.cells import Cells, count_cells
 from costplan.evidence.logistic import Array
 
 DRAWS = 200
@@ -23,23 +23,10 @@ QUESTIONS = 40
 FEW = 10
 
 
-def count_part(score: Array, few: set[int]) -> Cells:
+def count_part(score: Array, few: NDArray[np.int64]) -> Cells:
     """Count answers to the questions, of which the options of few answered the first ones."""
-    rows = [
-        (q, m) for q in range(len(score)) for m in range(score.shape[1]) if q < FEW or m not in few
-    ]
-    return count_cells(
-        collect_answers(
-            Outcomes.of_columns(
-                {
-                    "task_class": ["class"] * len(rows),
-                    "question_id": [f"{q:03}" for q, _ in rows],
-                    "model": [f"{m:03}" for _, m in rows],
-                    "correct": [float(score[q, m]) for q, m in rows],
-                }
-            )
-        )
-    )
+    answers, place = list_answers([score], [np.zeros(score.shape)])
+    return count_cells(keep_answers(answers, (place < FEW) | ~np.isin(answers.option, few)))
 
 
 def measure_miss(world: World, draws: int, seed: int = 1) -> tuple[float, float]:
@@ -54,7 +41,7 @@ def measure_miss(world: World, draws: int, seed: int = 1) -> tuple[float, float]
             score = block[rng.permutation(len(block))[:QUESTIONS]]
             order = rng.permutation(score.shape[1])
             few, others = order[: len(order) // 2], order[len(order) // 2 :]
-            cells = count_part(score, set(few.tolist()))
+            cells = count_part(score, few)
             truth = whole[few][:, None] - whole[others]
             for found, errors in ((cells.mean[0], plain), (cells.level[0], level)):
                 errors.append(((found[few][:, None] - found[others] - truth) ** 2).mean())

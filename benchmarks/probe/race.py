@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from benchmarks.probe.worlds import World
+from benchmarks.probe.worlds import World, keep_answers, list_answers
 from costplan.evidence.belief import widening
 from costplan.evidence.cells import Answers, Cells, count_cells
 from costplan.evidence.estimates import PAIRED
@@ -124,7 +124,7 @@ class Run:
         order = [rng.permutation(len(block)) for block in world.score]
         usd = [block[at] for block, at in zip(world.usd, order, strict=True)]
         score = [block[at] for block, at in zip(world.score, order, strict=True)]
-        answers, place = _list_answers(score, usd)
+        answers, place = list_answers(score, usd)
         found = pooled(count_cells(answers))
         truth = expected_accuracy(found.logit, found.covariance)
         blank = np.zeros((1, score[0].shape[1]))
@@ -163,34 +163,9 @@ class Run:
 
     def see(self, asked: Counts) -> Cells:
         """Count the answers to the first questions of each cell."""
-        all_ = self.answers
-        kept = self.place < asked[all_.class_of[all_.question], all_.option]
-        return count_cells(
-            replace(
-                all_,
-                question=all_.question[kept],
-                option=all_.option[kept],
-                score=all_.score[kept],
-                usd=all_.usd[kept],
-            )
-        )
-
-
-def _list_answers(score: Sequence[Array], usd: Sequence[Array]) -> tuple[Answers, Counts]:
-    """List all answers, and the places of their questions in the class."""
-    sizes = [len(block) for block in score]
-    options = score[0].shape[1]
-    place = np.concatenate([np.repeat(np.arange(size), options) for size in sizes])
-    answers = Answers(
-        classes=tuple(f"class {c}" for c in range(len(score))),
-        options=tuple((f"option {m}", "") for m in range(options)),
-        class_of=np.repeat(np.arange(len(sizes)), sizes),
-        question=np.repeat(np.arange(sum(sizes)), options),
-        option=np.tile(np.arange(options), sum(sizes)),
-        score=np.concatenate([block.ravel() for block in score]),
-        usd=np.concatenate([block.ravel() for block in usd]),
-    )
-    return answers, place
+        there = self.answers
+        kept = self.place < asked[there.class_of[there.question], there.option]
+        return count_cells(keep_answers(there, kept))
 
 
 def ask_evenly(run: Run) -> Trail:

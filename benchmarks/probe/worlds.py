@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from costplan.domain.outcomes import Outcomes
-from costplan.evidence.cells import collect_answers
+from costplan.evidence.cells import Answers, collect_answers
 from costplan.files.outcomes import read_outcomes
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "outcomes"
 LEAST_ANSWERED = 0.97
@@ -65,6 +67,34 @@ def of_outcomes(name: str, table: Outcomes, only: tuple[str, ...] = ()) -> World
     usd = np.where(np.isfinite(usd), usd, np.nanmean(usd, 0))
     groups = [np.flatnonzero(class_of == c) for c in np.unique(class_of)]
     return World(name, tuple(score[g] for g in groups), tuple(usd[g] for g in groups))
+
+
+def list_answers(score: Sequence[Array], usd: Sequence[Array]) -> tuple[Answers, Index]:
+    """List all answers, and the places of their questions in the class."""
+    sizes = [len(block) for block in score]
+    options = score[0].shape[1]
+    place = np.concatenate([np.repeat(np.arange(size), options) for size in sizes])
+    answers = Answers(
+        classes=tuple(f"class {c}" for c in range(len(score))),
+        options=tuple((f"option {m}", "") for m in range(options)),
+        class_of=np.repeat(np.arange(len(sizes)), sizes),
+        question=np.repeat(np.arange(sum(sizes)), options),
+        option=np.tile(np.arange(options), sum(sizes)),
+        score=np.concatenate([block.ravel() for block in score]),
+        usd=np.concatenate([block.ravel() for block in usd]),
+    )
+    return answers, place
+
+
+def keep_answers(answers: Answers, kept: NDArray[np.bool_]) -> Answers:
+    """Keep some answers, (L,)."""
+    return replace(
+        answers,
+        question=answers.question[kept],
+        option=answers.option[kept],
+        score=answers.score[kept],
+        usd=answers.usd[kept],
+    )
 
 
 def shared_worlds() -> list[World]:

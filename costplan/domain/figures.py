@@ -20,6 +20,10 @@ def write_period(period: str, months: int = 1) -> str:
     return PERIOD_WORDS.get(period, "a year")
 
 
+SMALL_USD = Decimal("0.1")
+"""Dollars of a sum below which cents say too little."""
+
+
 def write_usd(amount: Decimal | None, *, cents: bool | None = None) -> str:
     """Write dollars: "$24,870", or with cents below 1,000 dollars or when asked."""
     if amount is None:

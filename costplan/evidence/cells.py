@@ -209,13 +209,14 @@ def measured_cells(measurements: Sequence[Measurement]) -> Cells:
         if m.usd is not None:
             usd_n[at] += m.n_questions
             spent[at] += m.n_questions * float(m.usd)
+    mean = right / np.maximum(n, 1.0)
     return Cells(
         classes=classes,
         options=options,
         questions=n.max(axis=1, initial=0.0),
         n=n,
-        mean=right / np.maximum(n, 1.0),
-        level=right / np.maximum(n, 1.0),
+        mean=mean,
+        level=mean,
         worth=n,
         together=np.full(shape, USUAL_PAIRED),
         phi=np.ones(shape),

@@ -5,6 +5,7 @@ A finding is a reason to look at the run, not a correction: nothing is left out 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +15,7 @@ import numpy as np
 
 from costplan.domain.figures import write_percent, write_unit_usd
 from costplan.domain.outcomes import Outcomes
-from costplan.evidence.cells import USUAL_PAIRED, Answers, Mask
+from costplan.evidence.cells import USUAL_PAIRED, Answers, Cells, Mask, Usage
 from costplan.evidence.estimates import Estimates
 from costplan.evidence.logistic import Array, logit, sigmoid
 from costplan.evidence.published import ASSUMED_QUESTIONS
@@ -74,6 +75,30 @@ class CurvePoint:
         n = max(self.n_questions or ASSUMED_QUESTIONS, 1.0)
         p = (self.accuracy * n + 0.5) / (n + 1.0)
         return self.phi * p * (1 - p) / n
+
+    @staticmethod
+    def of_cell(
+        cells: Cells, usage: Usage, c: int, m: int, cut_off: float, cut_at: float = math.nan
+    ) -> CurvePoint:
+        """Take a cell, on all questions of its class.
+
+        A setting that met the hard ones alone has not fallen below its neighbour.
+        """
+        return CurvePoint(
+            *cells.options[m],
+            accuracy=float(cells.level[c, m]),
+            n_questions=float(cells.worth[c, m]),
+            phi=float(cells.phi[c, m]),
+            usd=_known(cells.usd[c, m]),
+            output_tokens=_known(usage.output_tokens[c, m]),
+            reasoning_tokens=_known(usage.reasoning_tokens[c, m]),
+            cut_off=float(cut_off),
+            cut_at=_known(cut_at),
+        )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from costplan.domain.figures import write_percent
+from costplan.domain.figures import SMALL_USD, write_percent
 from costplan.ingest.usage.classes import Candidate
 from costplan.ingest.usage.result import ClassUsage, UsageResult
 
 _MODELS = {"model", "model_id", "model_group", "model_permaslug", "modelname", "deployment"}
 """Keys whose values name models."""
-
-_SMALL_USD = Decimal("0.1")
-"""Dollars below which two decimals would say too little."""
 
 
 def usage_lines(result: UsageResult) -> Iterator[str]:
@@ -52,7 +49,7 @@ def _spend(usd: Decimal | None) -> str:
     if usd is None:
         return "spend ?"
     return (
-        f"spend ${usd:,.2f}" if not 0 < abs(usd) < _SMALL_USD else f"spend ${usd:,.6f}".rstrip("0")
+        f"spend ${usd:,.2f}" if not 0 < abs(usd) < SMALL_USD else f"spend ${usd:,.6f}".rstrip("0")
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,13 +45,8 @@ class Table:
 
         cells = self.estimates.cells
         c = cells.classes.index(name)
-        # a setting that met the hard questions alone has not fallen below its neighbour
         points = [
-            replace(
-                self._point(c, m),
-                accuracy=float(cells.level[c, m]),
-                n_questions=float(cells.worth[c, m]),
-            )
+            self._point(c, m)
             for m, option in enumerate(cells.options)
             if cells.n[c, m] and option in options
         ]
@@ -66,17 +60,8 @@ class Table:
     def _point(self, c: int, m: int) -> CurvePoint:
         from costplan.evidence.diagnosis import CurvePoint
 
-        cells = self.estimates.cells
-        return CurvePoint(
-            *cells.options[m],
-            accuracy=float(cells.mean[c, m]),
-            n_questions=float(cells.n[c, m]),
-            phi=float(cells.phi[c, m]),
-            usd=_known(cells.usd[c, m]),
-            output_tokens=_known(self.usage.output_tokens[c, m]),
-            reasoning_tokens=_known(self.usage.reasoning_tokens[c, m]),
-            cut_off=float(self.cut_off[c, m]),
-            cut_at=_known(self.cut_at[c, m]),
+        return CurvePoint.of_cell(
+            self.estimates.cells, self.usage, c, m, self.cut_off[c, m], self.cut_at[c, m]
         )
 
     def fit(self, name: str, belief: Belief, confidence: float, evidence: str) -> CurveFit:
@@ -96,7 +81,7 @@ class Table:
                     model=option[0],
                     setting=option[1],
                     n_questions=n,
-                    measured=seen.accuracy if n else None,
+                    measured=float(cells.mean[c, m]) if m is not None and n else None,
                     fitted=belief.estimate(option, confidence),
                     usd=None if seen.usd is None else Decimal(f"{seen.usd:.9f}"),
                     output_tokens=seen.output_tokens,
@@ -156,7 +141,3 @@ def fit_outcomes(
     else:
         beliefs, evidence = table.estimates.beliefs(), str(path)
     return [table.fit(name, beliefs.classes[name], confidence, evidence) for name in chosen]
-
-
-def _known(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

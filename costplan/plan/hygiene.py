@@ -68,19 +68,7 @@ def inspect_measured(
     for m, (model, setting) in enumerate(cells.options):
         if (model, setting) not in wanted:
             continue
-        points.append(
-            CurvePoint(
-                model,
-                setting,
-                accuracy=float(cells.level[c, m]),
-                n_questions=float(cells.worth[c, m]),
-                phi=float(cells.phi[c, m]),
-                usd=_known(cells.usd[c, m]),
-                output_tokens=_known(usage.output_tokens[c, m]),
-                reasoning_tokens=_known(usage.reasoning_tokens[c, m]),
-                cut_off=float(cut_off[c, m]),
-            )
-        )
+        points.append(CurvePoint.of_cell(cells, usage, c, m, cut_off[c, m]))
         share = float(refusals[c, m])
         if share >= NAMED:
             name = _name(model, setting)

@@ -153,20 +153,17 @@ def _sort_files(
     """
     from costplan.ingest.head import read_head
     from costplan.ingest.usage.currency import check_currency
-    from costplan.ingest.usage.files import list_logs
-    from costplan.ingest.usage.formats import find_format
+    from costplan.ingest.usage.files import recognise_logs
     from costplan.ingest.usage.run import UsageOptions
-    from costplan.ingest.warehouse.counts import NAME, is_counts
+    from costplan.ingest.warehouse.counts import NAME
 
     by_format: dict[str, list[Path]] = {}
-    told = options.format
-    files, left_out = list_logs(paths, UsageOptions(format=told, columns=options.columns))
-    for path in files:
-        head = read_head(path)
-        counted = is_counts(head) and not told
-        name = NAME if counted else find_format(head, options.columns, told).name
+    found = UsageOptions(format=options.format, columns=options.columns)
+    logs, left_out = recognise_logs(paths, found)
+    for path, log in logs.items():
+        name = NAME if log is None else log.name
         if name == _TABLE:
-            check_currency(head, thorough=True)
+            check_currency(read_head(path), thorough=True)
         by_format.setdefault(name, []).append(path)
     return by_format, left_out
 

@@ -31,12 +31,6 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def list_logs(paths: Sequence[Path], options: UsageOptions) -> tuple[list[Path], list[str]]:
-    """List the logs among files and folders; as `recognise_logs` otherwise."""
-    logs, notes = recognise_logs(paths, options)
-    return list(logs), notes
-
-
 def recognise_logs(
     paths: Sequence[Path], options: UsageOptions
 ) -> tuple[dict[Path, UsageFormat | None], list[str]]:

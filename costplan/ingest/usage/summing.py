@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from costplan.domain.errors import Fault, InputError
-from costplan.domain.figures import write_unit_usd, write_usd
+from costplan.domain.figures import SMALL_USD, write_unit_usd, write_usd
 from costplan.ingest.histogram import Histogram
 from costplan.ingest.usage.classes import Candidate
 from costplan.ingest.usage.format import ReportFormat, UsageFormat
@@ -14,8 +13,6 @@ from costplan.ingest.usage.result import ClassUsage, UsageResult, class_usage, m
 from costplan.ingest.usage.staging import BadLine
 from costplan.ingest.usage.tally import Tally
 
-_SMALL_USD = Decimal("0.1")
-"""Dollars below which cents say too little."""
 _ROWS = {
     "used": "used",
     "failed": "failed",
@@ -114,7 +111,7 @@ def _warnings(tally: Tally, totals: ClassUsage, classes: list[ClassUsage]) -> tu
             " are over those"
         )
     if totals.failed_usd:
-        small = abs(totals.failed_usd) < _SMALL_USD
+        small = abs(totals.failed_usd) < SMALL_USD
         said = write_unit_usd(totals.failed_usd) if small else write_usd(totals.failed_usd)
         found.append(f"failed requests cost {said}, not in the spend above")
     spend_only = [c.name for c in classes if c.usd is not None and c.tokens["input_tokens"] is None]
